@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 
-use mm4relay::delivery::Client;
+use mm4relay::delivery::{Client, Extent};
 use mm4relay::message::MmsAddress;
 use mm4relay::protocol::smtp::outbound::{self, DotStuffer, Extensions};
 use mm4relay::protocol::smtp::{Question, Reply};
@@ -112,7 +112,8 @@ impl Mailer {
             eprintln!("C: ({} octets of message)\nC: .", message.len());
         }
         let mut framed = VecDeque::from(framed);
-        self.client.write_message(&mut framed, true, LIMIT).await?;
+        let whole = Extent::ToItsEnd(None);
+        self.client.write_message(&mut framed, whole, LIMIT).await?;
         sent.answer = Some(self.answer().await?);
         Ok(sent)
     }

@@ -156,7 +156,7 @@ fn open_shared(config: &Config, shared: &SharedSpool, clock: SharedClock) -> any
         &database,
         &config.relay.node,
         &config.relay.spool,
-        clock,
+        (clock, config.ledger.keep),
     )?)
 }
 

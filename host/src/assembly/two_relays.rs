@@ -207,6 +207,10 @@ impl Leases for MeetingFirst {
         self.inbox.give_back(leased);
     }
 
+    fn is_ours(&self, leased: Leased) -> bool {
+        self.inbox.is_ours(leased)
+    }
+
     fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
         self.inbox.renew()
     }

@@ -1,11 +1,13 @@
 //! `mm4relay cluster`: the store that relays share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use crate::assembly::shared_store::database;
+use crate::cli::counted;
 use crate::config::{Config, Durability};
 use crate::spool::{self, Database, postgres};
 
@@ -23,16 +25,35 @@ pub enum Args {
         #[command(flatten)]
         which: OneRelay,
     },
+    /// Bring the tables to the format of this program, while relays run
+    ///
+    /// Relays of this program and of the one before work on them side by side. Migrate first, then replace the program on one
+    /// relay after the other.
+    Migrate {
+        #[command(flatten)]
+        which: OneRelay,
+    },
+    /// Carry the spool of one relay into tables that are empty, while no relay runs
+    ///
+    /// Messages, requests and plug-ins' values, with their ids; charging records with their numbers, and what each reader and
+    /// output has of them. The ledger begins anew: check it before.
+    Import {
+        #[command(flatten)]
+        which: OneRelay,
+        /// The spool's folder, as `[relay] spool` names it
+        folder: PathBuf,
+    },
     /// Show the relays on the store, and how safe the database keeps it
     Status {
         #[command(flatten)]
         which: OneRelay,
     },
-    /// Stop a relay from writing, so that the others take over its work at once
+    /// Stop a relay from writing, so that the others take over its work
     ///
     /// For a relay that was lost, or hangs: without this, the others take over its work after a minute. A running relay
-    /// ends, and holds nothing. It may have sent a message whose outcome it could not record: that message is sent
-    /// again.
+    /// ends. The others get its work half a minute after its last word: until then the relay may still send it, and later
+    /// it does not, even if it was stopped and wakes up. It may have sent a message whose outcome it could not record:
+    /// that message is sent again.
     Fence {
         #[command(flatten)]
         which: OneRelay,
@@ -49,13 +70,41 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             println!("the tables are there");
             Ok(())
         }
+        Args::Migrate { which } => {
+            let (database, _) = which.shared()?;
+            match postgres::migrate(&database.access)? {
+                (found, now) if found < now => println!("the tables had format {found}, and have format {now}"),
+                (found, _) => println!("the tables have format {found}: nothing is to be done"),
+            }
+            Ok(())
+        }
+        Args::Import { which, folder } => {
+            let (database, _) = which.shared()?;
+            let count = spool::import_shared(&database, &folder)?;
+            println!(
+                "carried: {}, {}, {}",
+                counted(count.messages, "message"),
+                counted(count.requests, "request"),
+                counted(count.records, "record")
+            );
+            Ok(())
+        }
         Args::Status { which } => status(&which),
         Args::Fence { which, name } => {
             let (database, _) = which.shared()?;
-            match postgres::fence(&database.access, &name)? {
-                true => println!("{name} writes nothing more"),
-                false => bail!("no relay {name} runs on this store"),
+            let Some(certain) = postgres::fence(&database.access, &name)? else {
+                bail!("no relay {name} runs on this store");
+            };
+            println!("{name} writes nothing more");
+            if !certain.is_zero() {
+                println!(
+                    "it may still send what it works on: others have that in {} s",
+                    certain.as_secs() + 1
+                );
+                std::thread::sleep(certain + Duration::from_millis(100));
             }
+            postgres::take_over(&database.access)?;
+            println!("others have its work");
             Ok(())
         }
     }

@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::client::{Client, ClientError};
 use super::options::Convert;
+use super::written::{Extent, MayEnd};
 use crate::message::{Content, Piece, Rope, Timeouts};
 use crate::protocol::smtp::outbound::{DotStuffer, StrayLineEnd};
 
@@ -29,7 +30,12 @@ pub(super) enum BodyError {
 }
 
 /// Writes the message and the end of data.
-pub(super) async fn write(client: &mut Client, rope: &Rope, timeouts: &Timeouts) -> Result<(), BodyError> {
+pub(super) async fn write(
+    client: &mut Client,
+    rope: &Rope,
+    timeouts: &Timeouts,
+    may_end: MayEnd<'_>,
+) -> Result<(), BodyError> {
     let (mut cursor, mut stuffer, mut framed) = (Cursor::new(rope), DotStuffer::default(), Vec::new());
     let mut pieces = VecDeque::new();
     loop {
@@ -42,9 +48,12 @@ pub(super) async fn write(client: &mut Client, rope: &Rope, timeouts: &Timeouts)
         if cursor.is_done() {
             stuffer.finish(&mut framed)?;
             pieces.extend(framed);
-            return Ok(client.write_message(&mut pieces, true, timeouts.block).await?);
+            let written = Extent::ToItsEnd(may_end);
+            return Ok(client.write_message(&mut pieces, written, timeouts.block).await?);
         }
-        client.write_message(&mut pieces, false, timeouts.block).await?;
+        client
+            .write_message(&mut pieces, Extent::InPart, timeouts.block)
+            .await?;
     }
 }
 

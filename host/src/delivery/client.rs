@@ -14,7 +14,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -23,6 +23,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::network::{self, Network, Transport};
 use super::running::Running;
+use super::written::{self, Extent};
 use crate::protocol::smtp::{Dialogue, Question, Reply, Unusable};
 
 /// An open connection.
@@ -53,6 +54,9 @@ pub enum ClientError {
     /// answer over TLS (RFC 3207, 6).
     #[error("the server said something behind its answer to STARTTLS, before TLS began")]
     Injected,
+    /// Said of a message whose end was not sent.
+    #[error("it is not certain any more that no other relay has the message: its end is not sent")]
+    MayNotEnd,
     #[error("{name} cannot be the name in a certificate")]
     BadName { name: String },
     #[error("the TLS handshake failed: {0}")]
@@ -203,12 +207,12 @@ impl Client {
         }
     }
 
-    /// Writes all `pieces` of a message without copying them together, and leaves the queue empty. With `last`, they
+    /// Writes all `pieces` of a message without copying them together, and leaves the queue empty. Up to its end, they
     /// contain the end of the message, which asks for its answer. The limit applies to each piece of progress.
     pub async fn write_message(
         &mut self,
         pieces: &mut VecDeque<Bytes>,
-        last: bool,
+        written: Extent<'_>,
         limit: Duration,
     ) -> Result<(), ClientError> {
         self.wait_at("the server to take the message");
@@ -219,13 +223,26 @@ impl Client {
             for (slice, piece) in slices.iter_mut().zip(pieces.iter()) {
                 *slice = IoSlice::new(piece);
             }
-            let written = progress(self.stream.write_vectored(&slices[..count]), limit).await?;
-            drop_front(pieces, written);
+            let stream = &mut self.stream;
+            let writing = poll_fn(|context| {
+                written.may_leave()?;
+                Pin::new(&mut *stream).poll_write_vectored(context, &slices[..count])
+            });
+            let octets = progress(writing, limit).await?;
+            drop_front(pieces, octets);
         }
-        if last {
+        if matches!(written, Extent::ToItsEnd(_)) {
             self.dialogue.ask(Question::EndOfData);
         }
-        self.flush(limit).await
+        let (stream, mut waited) = (&mut self.stream, false);
+        let flushing = poll_fn(|context| {
+            // Without TLS everything has left, and there is nothing to wait for.
+            if std::mem::replace(&mut waited, true) {
+                written.may_leave()?;
+            }
+            Pin::new(&mut *stream).poll_flush(context).map_ok(|()| 1)
+        });
+        progress(flushing, limit).await.map(drop)
     }
 
     /// Fails when the server has sent something unasked, as far as it has arrived.
@@ -318,6 +335,7 @@ async fn progress(writing: impl Future<Output = io::Result<usize>>, limit: Durat
     match timeout(limit, writing).await {
         Ok(Ok(0)) => Err(ClientError::HungUp { what }),
         Ok(Ok(written)) => Ok(written),
+        Ok(Err(error)) if written::was_withheld(&error) => Err(ClientError::MayNotEnd),
         Ok(Err(error)) => Err(ClientError::Lost { what, error }),
         Err(_) => Err(ClientError::Timeout { what, limit }),
     }

@@ -50,6 +50,7 @@ mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod worker;
+mod written;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -69,6 +70,7 @@ pub use options::{Convert, PeerOptions, Tls};
 pub use report::{Caused, DeliveryReport, Ended, FailedRecipient, OutcomeSink};
 pub use retry::Schedule;
 pub use standing::{Down, HostDown, PeerStanding, RunningAttempt};
+pub use written::{Extent, MayEnd};
 
 use crate::clock::SharedClock;
 use crate::message::{Outgoing, PeerName, Rate, Timestamp};
@@ -287,8 +289,10 @@ impl Delivery {
                 }
             }
             let suspended = self.spool.room() == Room::None;
+            let relays = self.spool.relays();
             for peer in self.peers.load().values() {
                 peer.suspend(suspended);
+                peer.share_among(relays);
                 peer.heed_limit();
                 peer.heed_drain();
                 if !suspended {

@@ -10,6 +10,7 @@ mod rooms;
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub(super) struct Peer {
     paused: Mutex<Option<Pause>>,
     pacing: Mutex<Option<Pacing>>,
     limit: Mutex<Option<Limit>>,
+    /// Relays that send to it, this one among them.
+    relays: AtomicU32,
     /// Wakes workers that wait for their turn, because the peer's rate has changed.
     paced_anew: watch::Sender<()>,
     /// True while nothing new may begin.
@@ -110,7 +113,7 @@ impl Peer {
         outcomes: Arc<dyn OutcomeSink>,
         busy: watch::Sender<usize>,
     ) -> Arc<Self> {
-        let limits = Limits::of(&options);
+        let limits = Limits::of(&options, 1);
         Arc::new(Self {
             queue: Mutex::new(Queue::new(limits)),
             refill: Notify::new(),
@@ -122,6 +125,7 @@ impl Peer {
             paused: Mutex::default(),
             pacing: Mutex::new(options.rate.map(Pacing::new)),
             limit: Mutex::default(),
+            relays: AtomicU32::new(1),
             paced_anew: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
             doubts: Doubts::default(),
@@ -154,7 +158,7 @@ impl Peer {
         self.standing.keep(|host| known.may_be(host));
         self.rooms.forget_all();
         self.hosts.store(Arc::new(known));
-        let limits = Limits::of(&options);
+        let limits = Limits::of(&options, self.relays());
         let old = self.options.swap(Arc::new(options));
         if self.options().rate != old.rate {
             self.rate_has_changed();

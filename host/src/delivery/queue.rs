@@ -71,11 +71,12 @@ pub(super) enum Next {
 }
 
 impl Limits {
-    pub fn of(options: &PeerOptions) -> Self {
+    /// One relay's share, where several send to the peer: never less than one session.
+    pub fn of(options: &PeerOptions, relays: u32) -> Self {
         Self {
             messages: options.hot_messages,
             octets: options.hot_octets,
-            workers: options.sessions,
+            workers: (options.sessions / relays.max(1) as usize).max(1),
         }
     }
 }
@@ -155,6 +156,9 @@ impl Queue {
 
     /// What a worker does after a message. A worker with a connection may keep it and wait.
     pub fn next(&mut self, has_session: bool) -> Turn {
+        if self.workers > self.limits.workers {
+            return Turn::Leave;
+        }
         if let Some(job) = self.take() {
             return Turn::Send(job);
         }
@@ -275,6 +279,14 @@ impl Queue {
     /// Workers that wait for a message with an open connection leave.
     pub fn dismiss_idle(&mut self) {
         self.idle.clear();
+    }
+
+    /// Workers that are too many end with what they are sending; those without work, now.
+    pub fn limit(&mut self, limits: Limits) {
+        if limits.workers < self.limits.workers {
+            self.idle.clear();
+        }
+        self.limits = limits;
     }
 
     /// Begins again after [`Queue::stop`], or continues with other limits. A peer that was left alone is tried at once,

@@ -32,6 +32,25 @@ fn as_many_workers_are_started_as_allowed() {
 }
 
 #[test]
+fn workers_that_are_too_many_for_a_smaller_share_leave_after_their_message() {
+    let mut queue = queue(100, 4);
+    for number in 1..=8 {
+        queue.hand_over(message(number));
+    }
+    assert_eq!(started(&mut queue).len(), 4);
+    queue.limit(Limits {
+        workers: 2,
+        ..queue.limits
+    });
+    for _ in 0..2 {
+        assert!(matches!(queue.next(true), Turn::Leave));
+        queue.worker_left();
+    }
+    assert!(matches!(queue.next(true), Turn::Send(_)));
+    assert!(started(&mut queue).is_empty(), "two are enough");
+}
+
+#[test]
 fn the_worker_that_was_busy_last_gets_the_next_message() {
     let mut queue = queue(100, 2);
     queue.workers = 2;

@@ -13,6 +13,7 @@ use super::client::{Client, ClientError};
 use super::fate::{Answer, Fate, Verdict};
 use super::greet::{Unreachable, greet};
 use super::running::Running;
+use super::written::MayEnd;
 use crate::message::{Envelope, Outgoing, Recipient, Rope};
 use crate::protocol::smtp::Question;
 use crate::protocol::smtp::outbound::Extensions;
@@ -86,6 +87,7 @@ impl Session {
         outgoing: &Outgoing,
         room: Option<usize>,
         options: &PeerOptions,
+        may_end: MayEnd<'_>,
     ) -> Result<Sent, Failure> {
         let (rope, eight_bit) = match self.fit(&outgoing.rope, options).await {
             Ok(fitting) => fitting,
@@ -111,7 +113,7 @@ impl Session {
                 (fates, 0)
             }
             Begun::Open { refused, accepted } => {
-                let (verdict, answer) = self.body(&rope, options).await?;
+                let (verdict, answer) = self.body(&rope, options, may_end).await?;
                 let decided = accepted.iter().map(|recipient| Fate::new(recipient, verdict, &answer));
                 (refused.into_iter().chain(decided).collect(), accepted.len())
             }
@@ -153,10 +155,19 @@ impl Session {
         }
     }
 
-    /// Sends the message and its end, and waits for the answer.
-    async fn body(&mut self, rope: &Rope, options: &PeerOptions) -> Result<(Verdict, Answer), Failure> {
-        match body::write(&mut self.client, rope, &options.timeouts).await {
+    /// Sends the message and its end, and waits for the answer. The end leaves while `may_end` allows it only.
+    async fn body(
+        &mut self,
+        rope: &Rope,
+        options: &PeerOptions,
+        may_end: MayEnd<'_>,
+    ) -> Result<(Verdict, Answer), Failure> {
+        match body::write(&mut self.client, rope, &options.timeouts, may_end).await {
             Ok(()) => {}
+            Err(BodyError::Client(ClientError::MayNotEnd)) => {
+                self.finished = true;
+                return Err(Failure::NotOurs);
+            }
             Err(BodyError::Client(error)) => return Err(self.broken_off(error).await),
             Err(error @ BodyError::Unreadable(_)) => {
                 self.finished = true;

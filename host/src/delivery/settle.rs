@@ -27,6 +27,15 @@ pub(super) struct Attempt {
     progressed: bool,
 }
 
+/// Why an attempt came to nothing that could be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Withheld {
+    /// It was not made: the peer has enough sessions.
+    Crowded,
+    /// Another relay may have the message by now. No host took it from this one.
+    NotOurs,
+}
+
 /// The pause between attempts at a record that the spool does not accept.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
 

@@ -7,12 +7,13 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::error;
 
+use super::PeerOptions;
 use super::fate::Fate;
 use super::peer::Peer;
 use super::queue::{Job, Next, Turn};
 use super::running::Running;
 use super::session::Session;
-use super::{PeerOptions, settle};
+use super::settle::{self, Withheld};
 use crate::message::{Outgoing, OutgoingId, RecipientId, Timestamp};
 use crate::spool::{DeliveryResult, Outcome, Room};
 use crate::vitals::{Panicked, caught};
@@ -163,9 +164,18 @@ impl Worker {
                 self.put_back(job, &rest, &outgoing);
                 return Went::Stopping;
             }
-            let Some(attempt) = self.peer.attempt(&outgoing, session, running).await else {
-                self.put_back(job, &rest, &outgoing);
-                return Went::Crowded;
+            let attempt = match self.peer.attempt(&outgoing, session, running).await {
+                Ok(attempt) => attempt,
+                Err(withheld) => {
+                    if withheld == Withheld::NotOurs {
+                        self.peer.queue().suspend(true);
+                    }
+                    self.put_back(job, &rest, &outgoing);
+                    return match withheld {
+                        Withheld::Crowded => Went::Crowded,
+                        Withheld::NotOurs => Went::Stopping,
+                    };
+                }
             };
             let attempt = attempt.after(rest, progressed);
             let Some(next) = attempt.next_transaction(&job.outgoing) else {

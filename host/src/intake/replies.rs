@@ -122,6 +122,17 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
             (452, (3, 1), "no room for the message now; send it again later".into())
         }
         Refusal::StoreFailed => (421, (3, 0), "local error; send it again later".into()),
+        Refusal::StoreAway => (
+            451,
+            (3, 0),
+            "the message cannot be kept now; send it again later".into(),
+        ),
+        // RFC 1047: it may be there, and its copy is then recognised.
+        Refusal::Unsettled => (
+            451,
+            (3, 0),
+            "it is not known yet whether the message is kept; send it again later".into(),
+        ),
         Refusal::Stopping => (421, (3, 2), "stopping; send it again later".into()),
     }
 }
@@ -149,6 +160,8 @@ pub(super) fn greeting(host_name: &str) -> Reply {
 pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
     match refusal {
         Refusal::StoreFailed | Refusal::Stopping => refused(refusal, None),
+        // A greeting knows no 451.
+        Refusal::StoreAway => Reply::new(421, Some((3, 0)), table(refusal).2),
         Refusal::TooFast { .. } => Reply::new(421, Some((7, 0)), table(refusal).2),
         _ => Reply::new(554, None, table(refusal).2),
     }

@@ -317,9 +317,11 @@ impl<H: Handler> Desk<'_, H> {
     fn refuse(&self, refusal: &Refusal, peer: Option<&PeerName>) -> Reply {
         let peer = peer.map(tracing::field::display);
         match refusal {
-            // The spool has logged already that it is full or closed, so a line for each refused message would add
+            // The spool has logged already that it is full, closed or away, so a line for each refused message would add
             // nothing.
-            Refusal::NoSpace | Refusal::StoreFailed => tracing::debug!(remote = %self.remote, "refused: {refusal}"),
+            Refusal::NoSpace | Refusal::StoreFailed | Refusal::StoreAway => {
+                tracing::debug!(remote = %self.remote, "refused: {refusal}")
+            }
             _ => {
                 tracing::warn!(peer, remote = %self.remote, blame = ?refusal.blame(), event = "message-refused", "refused: {refusal}")
             }

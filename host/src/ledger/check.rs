@@ -99,6 +99,7 @@ pub fn check(
             last,
             last_record: bounds.last_record,
             purged,
+            sums_with_numbers: bounds.sums_with_numbers,
         };
         let summary = files::check(files, &sought, &mut |finding| checked.find(finding, told))?;
         checked.files = Some(summary);

@@ -96,6 +96,12 @@ pub enum Refusal {
     /// was stored.
     #[error("the spool's disk failed: nothing is taken until the spool has been opened anew")]
     StoreFailed,
+    /// A store that relays share cannot be written at this moment. Nothing was kept.
+    #[error("the shared store cannot be written: nothing is taken until it can")]
+    StoreAway,
+    /// A store that relays share has not said whether it has the message. It may be there, once.
+    #[error("the shared store has not said in time whether it has the message")]
+    Unsettled,
     #[error("the relay is stopping")]
     Stopping,
 }
@@ -145,6 +151,8 @@ impl Refusal {
             | Self::Storage { .. }
             | Self::NoSpace
             | Self::StoreFailed
+            | Self::StoreAway
+            | Self::Unsettled
             | Self::Stopping => (true, Blame::Relay),
         }
     }

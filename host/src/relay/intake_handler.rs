@@ -14,6 +14,7 @@ use crate::spool::{BoxFuture, Receipt, Refused, Room};
 
 use super::Relay;
 use super::directory::Directory;
+use super::rates::Rates;
 use super::sender::SenderProfile;
 
 /// The view of the relay from one listener. Which peers are known there depends on whether it listens inside or
@@ -75,6 +76,17 @@ impl Door {
 }
 
 impl Door {
+    fn store_is_there(&self) -> Result<(), Refusal> {
+        let inbox = &self.relay.store.inbox;
+        if inbox.is_failed() {
+            return Err(Refusal::StoreFailed);
+        }
+        match inbox.is_away() {
+            true => Err(Refusal::StoreAway),
+            false => Ok(()),
+        }
+    }
+
     /// Checks the rate of connections, if the address belongs to one peer only: of several, nobody knows yet which one
     /// has connected.
     fn counts_connection(&self, directory: &Directory, remote: SocketAddr) -> Result<(), Refusal> {
@@ -83,7 +95,7 @@ impl Door {
             return Ok(());
         };
         let profile = directory.senders.get(peer);
-        match profile.is_none_or(|profile| self.relay.sent.connection(peer, &profile.rates)) {
+        match profile.is_none_or(|profile| self.relay.sent.connection(peer, &self.share(profile.rates))) {
             true => Ok(()),
             false => Err(self.too_fast(peer, "connections")),
         }
@@ -95,10 +107,14 @@ impl Door {
             .get(peer)
             .map(|profile| profile.rates)
             .unwrap_or_default();
-        match self.relay.sent.message(peer, &rates) {
+        match self.relay.sent.message(peer, &self.share(rates)) {
             Ok(()) => Ok(()),
             Err(what) => Err(self.too_fast(peer, what)),
         }
+    }
+
+    fn share(&self, rates: Rates) -> Rates {
+        rates.among(self.relay.store.inbox.relays())
     }
 
     fn too_fast(&self, peer: &PeerName, what: &'static str) -> Refusal {
@@ -129,9 +145,7 @@ impl Handler for Door {
         if !is_stranger {
             known?;
         }
-        if self.relay.store.inbox.is_failed() {
-            return Err(Refusal::StoreFailed);
-        }
+        self.store_is_there()?;
         self.counts_connection(&directory, remote)?;
         let may_be = directory.routing.may_come_from(self.side, remote.ip());
         let terms = may_be.filter_map(|peer| directory.senders.get(peer));
@@ -187,9 +201,7 @@ impl Handler for Door {
 
     /// Refuses a peer that may not speak for that sender.
     fn sender(&self, remote: SocketAddr, proof: &Proof, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
-        if self.relay.store.inbox.is_failed() {
-            return Err(Refusal::StoreFailed);
-        }
+        self.store_is_there()?;
         if self.relay.store.inbox.room() != Room::Ample {
             return Err(Refusal::NoSpace);
         }
@@ -252,7 +264,8 @@ impl Handler for Door {
         if let Some(peer) = incoming.origin.source.peer() {
             let directory = self.relay.directory.load();
             if let Some(profile) = directory.senders.get(peer) {
-                self.relay.sent.octets(peer, &profile.rates, incoming.content.size());
+                let rates = self.share(profile.rates);
+                self.relay.sent.octets(peer, &rates, incoming.content.size());
             }
         }
         Box::pin(self.relay.carry(incoming))

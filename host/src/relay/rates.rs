@@ -22,6 +22,22 @@ pub(crate) struct Rates {
     pub(crate) octets: Option<u64>,
 }
 
+impl Rates {
+    /// One relay's share, of so many on one store: all of them together keep the rate, however a peer spreads what it sends.
+    pub(crate) fn among(self, relays: u32) -> Self {
+        let relays = relays.max(1);
+        let share = |rate: Rate| Rate {
+            per: rate.per * relays,
+            ..rate
+        };
+        Self {
+            connections: self.connections.map(share),
+            messages: self.messages.map(share),
+            octets: self.octets.map(|octets| octets.div_ceil(relays.into())),
+        }
+    }
+}
+
 /// How much each peer has sent lately. It outlives configurations: the rates are passed with each question.
 #[derive(Default)]
 pub(crate) struct Sent(Mutex<HashMap<PeerName, Buckets>>);
@@ -170,6 +186,14 @@ mod tests {
         assert_eq!(sent.message(&peer(), &rates), Err("octets"));
         tokio::time::advance(Duration::from_millis(1_001)).await;
         assert!(sent.message(&peer(), &rates).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn relays_on_one_store_take_a_share_each_and_all_of_them_the_rate() {
+        let rates = rates("21/s", Some(1_000)).among(3);
+        let sent = [Sent::default(), Sent::default(), Sent::default()];
+        assert_eq!(sent.iter().map(|sent| taken(sent, &rates)).sum::<usize>(), 42);
+        assert_eq!(rates.octets, Some(334));
     }
 
     #[tokio::test(start_paused = true)]

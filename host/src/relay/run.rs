@@ -117,15 +117,18 @@ pub(super) fn why(refusal: &Refusal) -> String {
 }
 
 pub(super) fn storage(error: SpoolError) -> Refusal {
-    match error {
-        SpoolError::Failed(_) => Refusal::StoreFailed,
-        SpoolError::Away(_) | SpoolError::Unsettled | SpoolError::Unprotected(_) | SpoolError::Lapsed => {
-            // The sender hears only that the message cannot be stored now; the log has the reason.
-            tracing::warn!(%error, event = "not-committed", "a message is refused for now: the store did not take it");
-            Refusal::StoreFailed
+    let refusal = match error {
+        SpoolError::Failed(_) => return Refusal::StoreFailed,
+        SpoolError::Unsettled => Refusal::Unsettled,
+        SpoolError::Away(_) | SpoolError::Unprotected(_) => Refusal::StoreAway,
+        // This relay takes nothing any more: its sender goes to another one.
+        SpoolError::Lapsed | SpoolError::WentBack { .. } => Refusal::StoreFailed,
+        other => {
+            return Refusal::Storage {
+                reason: other.to_string(),
+            };
         }
-        other => Refusal::Storage {
-            reason: other.to_string(),
-        },
-    }
+    };
+    tracing::warn!(%error, event = "not-committed", "a message is refused for now: the store did not take it");
+    refusal
 }

@@ -41,6 +41,13 @@ pub enum SpoolError {
     /// The store has not answered in time whether the work is committed. It may be there, once: do not repeat it.
     #[error("the store has not said in time whether it has the message")]
     Unsettled,
+    /// What it had confirmed is not there any more: a standby that had not received it was promoted, or a backup put back.
+    #[error(
+        "the store went back: batch {known} of this relay was confirmed, and {found} is the last that the store knows. A standby \
+         that had not received it writes now, and messages that were acknowledged may be missing: see which server has them \
+         before they are overwritten; a restart of this relay goes on with what is there"
+    )]
+    WentBack { known: i64, found: i64 },
     /// A commit would not be as safe as the configuration demands. Nothing has happened.
     #[error("the store is not safe: {0}")]
     Unprotected(String),

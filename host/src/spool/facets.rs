@@ -35,9 +35,15 @@ pub trait Space: Send + Sync + 'static {
         Room::Ample
     }
 
-    /// Whether the store is closed because a write or a flush of its disk failed, or whether a shared store cannot be
-    /// reached. Then there is no room either.
+    /// Whether the store is closed because a write or a flush of its disk failed, or because a shared store has lost
+    /// batches that it had confirmed. Then there is no room either.
     fn is_failed(&self) -> bool {
+        false
+    }
+
+    /// Whether a store that relays share cannot be written at this moment. There is no room then either, and it goes on by
+    /// itself.
+    fn is_away(&self) -> bool {
         false
     }
 }

@@ -143,7 +143,12 @@ pub struct LedgerBounds {
     pub last_record: u64,
     /// Records up to this one may have been purged.
     pub purged: u64,
+    /// Whether checksums are of records with their numbers, or with [`NO_NUMBER`].
+    pub sums_with_numbers: bool,
 }
+
+/// In place of a number, where a store gives numbers behind the commit.
+pub const NO_NUMBER: u64 = 0;
 
 /// A checksum of a charging record: of its number, time and plug-in, and of its stored text.
 pub fn record_sum(sequence: u64, at: Timestamp, plugin: &str, version: &str, record: &str) -> u64 {

@@ -39,6 +39,7 @@
 //! | before the flush of a response, a repeat, or an answer of our own | the transaction is as before, and due as before |
 //! | after it | the transaction is changed, and what changed it is in the queue, once |
 
+pub mod carried;
 mod check;
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -83,11 +84,11 @@ pub use history::{Arrival, Event, HistoryEntry};
 pub use hold::{Finish, GoesOn, Hold, Unfinished};
 pub use ids::Node;
 pub use leased::Leased;
-pub use leases::{Expect, LEASE, Leases};
+pub use leases::{CERTAIN, Expect, LEASE, Leases};
 pub use noting::{ChangeMade, Noting};
 pub use open::{
-    Database, Hand, Options, is_in_use, is_there, open, open_beside, open_shared, open_shared_beside, prepare_shared,
-    restore, verify,
+    Database, Hand, Options, import_shared, is_in_use, is_there, open, open_beside, open_shared, open_shared_beside,
+    prepare_shared, restore, verify,
 };
 pub use operator::{
     By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, Selection, StoredValue, Trace, Traces, ValueChange,

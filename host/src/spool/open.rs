@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::carried::Count;
 use super::ledger::Ledger;
-use super::postgres::{self, PostgresSpool};
+use super::postgres::{self, Home, PostgresSpool};
 use super::sqlite::{self, SqliteSpool};
 use super::{Node, Operator, Soundness, Spool, SpoolError, Streams};
 use crate::clock::SharedClock;
@@ -61,7 +62,8 @@ pub fn open_beside(folder: &Path) -> Result<Arc<dyn Hand>, SpoolError> {
     Ok(Arc::new(sqlite::Beside::open(folder)?))
 }
 
-/// Opens the store that relays share, for the relay of this name. `folder` belongs to this relay alone. Blocks.
+/// Opens the store that relays share, for the relay of this name. `folder` belongs to this relay alone. The ledger keeps a
+/// message for the duration beside the clock. Blocks.
 ///
 /// # Errors
 /// A relay runs on the folder; or the database cannot be reached, has not been prepared, or has another format.
@@ -69,10 +71,11 @@ pub fn open_shared(
     database: &Database,
     name: &str,
     folder: &Path,
-    clock: SharedClock,
+    (clock, ledger): (SharedClock, Duration),
 ) -> Result<Arc<dyn Spool>, SpoolError> {
     let lock = sqlite::claim(folder)?;
-    Ok(PostgresSpool::open(shared(database, clock), name, Some(lock))?)
+    let home = Home::of(folder, lock)?;
+    Ok(PostgresSpool::open(shared(database, clock, ledger), name, Some(home))?)
 }
 
 /// Opens the store that relays share, for a command. Blocks.
@@ -80,7 +83,7 @@ pub fn open_shared(
 /// # Errors
 /// The database cannot be reached, has not been prepared, or is of another format.
 pub fn open_shared_beside(database: &Database, clock: SharedClock) -> Result<Arc<dyn Hand>, SpoolError> {
-    Ok(PostgresSpool::beside(shared(database, clock))?)
+    Ok(PostgresSpool::beside(shared(database, clock, Duration::MAX))?)
 }
 
 /// Makes the tables of a store that relays are to share, where there are none. Blocks.
@@ -91,12 +94,22 @@ pub fn prepare_shared(database: &Database) -> Result<(), SpoolError> {
     postgres::prepare(&database.access)
 }
 
-fn shared(database: &Database, clock: SharedClock) -> postgres::Options {
+/// Carries the store in `folder`, on which no relay runs, into a store that relays are to share. Blocks.
+///
+/// # Errors
+/// A relay runs on either; the one is of another format; the other has not been prepared, or is not empty. Then nothing was
+/// carried.
+pub fn import_shared(database: &Database, folder: &Path) -> Result<Count, SpoolError> {
+    postgres::import(&database.access, &sqlite::Export::open(folder)?)
+}
+
+fn shared(database: &Database, clock: SharedClock, ledger: Duration) -> postgres::Options {
     postgres::Options {
         access: database.access.clone(),
         durability: database.durability,
         clock,
         forget: Some(FORGET),
+        ledger,
         alive: None,
     }
 }

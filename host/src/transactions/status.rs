@@ -39,6 +39,8 @@ pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
         | Refusal::Storage { .. }
         | Refusal::NoSpace
         | Refusal::StoreFailed
+        | Refusal::StoreAway
+        | Refusal::Unsettled
         | Refusal::Stopping => (None, Cause::Rejected),
     };
     let answer = Answer {

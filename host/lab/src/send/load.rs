@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::request::Requests;
 use crate::tally::Latencies;
-use mm4relay::delivery::{Client, ClientError};
+use mm4relay::delivery::{Client, ClientError, Extent};
 use mm4relay::message::MmsAddress;
 use mm4relay::protocol::smtp::Question;
 use mm4relay::protocol::smtp::outbound::{self, Extensions};
@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// Octets per second within each session, to have many messages under way at once.
     #[arg(long, requires = "load", value_name = "OCTETS")]
     pace: Option<u64>,
+    /// Ask for a response to each message.
+    #[arg(long, requires = "load")]
+    ack: bool,
     /// Write the transaction id of each message acknowledged with 250 to FILE, line by line.
     #[arg(long, requires = "load", value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -106,7 +109,7 @@ pub(super) async fn run(
         bail!("--rate and --pace must be greater than 0");
     }
     let load = Arc::new(Load {
-        requests: Requests::new(args.size, &from, &recipients, run),
+        requests: Requests::new(args.size, (&from, &recipients), args.ack, run),
         to,
         helo,
         from,
@@ -249,7 +252,7 @@ impl Load {
         let (head, body) = (self.requests.head(number), self.requests.body());
         let Some(pace) = self.pace else {
             return client
-                .write_message(&mut VecDeque::from([head, body]), true, LIMIT)
+                .write_message(&mut VecDeque::from([head, body]), Extent::ToItsEnd(None), LIMIT)
                 .await;
         };
         let step = usize::try_from((pace / 10).max(1)).unwrap_or(usize::MAX);
@@ -257,7 +260,13 @@ impl Load {
         let mut slice: Bytes = head;
         loop {
             let last = rest.is_empty();
-            client.write_message(&mut VecDeque::from([slice]), last, LIMIT).await?;
+            let written = match last {
+                true => Extent::ToItsEnd(None),
+                false => Extent::InPart,
+            };
+            client
+                .write_message(&mut VecDeque::from([slice]), written, LIMIT)
+                .await?;
             if last {
                 return Ok(());
             }

@@ -23,7 +23,7 @@ const LINE: usize = 57;
 
 impl Requests {
     /// Requests of `size` octets each, or a little more than one line less; never less than the frame needs.
-    pub fn new(size: usize, from: &MmsAddress, to: &[MmsAddress], run: String) -> Self {
+    pub fn new(size: usize, (from, to): (&MmsAddress, &[MmsAddress]), ack: bool, run: String) -> Self {
         let list: Vec<&str> = to.iter().map(MmsAddress::as_str).collect();
         let date = jiff::fmt::rfc2822::DateTimePrinter::new()
             .timestamp_to_string(&jiff::Timestamp::now())
@@ -33,9 +33,10 @@ impl Requests {
              Content-Type: multipart/related; type=\"application/smil\"; start=\"<smil>\";\r\n boundary=\"{BOUNDARY}\"\r\n\
              X-Mms-3GPP-MMS-Version: 6.10.0\r\nX-Mms-Message-Type: MM4_forward.REQ\r\n\
              X-Mms-Message-Class: Personal\r\nX-Mms-Priority: Normal\r\nX-Mms-Delivery-Report: No\r\n\
-             X-Mms-Read-Reply: No\r\nX-Mms-Ack-Request: No\r\n\
+             X-Mms-Read-Reply: No\r\nX-Mms-Ack-Request: {ack}\r\n\
              X-Mms-Originator-System: system-user@mms.a.example\r\n",
             to = list.join(", "),
+            ack = if ack { "Yes" } else { "No" },
         );
         let mut requests = Self {
             start,
@@ -99,7 +100,12 @@ mod tests {
     fn requests(size: usize) -> Requests {
         let address = |text| MmsAddress::new(text).unwrap();
         let to = [address("+15555550199/TYPE=PLMN@mms.b.example")];
-        Requests::new(size, &address("+15555550100/TYPE=PLMN@mms.a.example"), &to, "r1".into())
+        Requests::new(
+            size,
+            (&address("+15555550100/TYPE=PLMN@mms.a.example"), &to),
+            false,
+            "r1".into(),
+        )
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Peer;
 use crate::delivery::PeerOptions;
@@ -13,12 +13,19 @@ use crate::delivery::greet::Unreachable;
 use crate::delivery::hosts::{self, NoHosts};
 use crate::delivery::running::Running;
 use crate::delivery::session::{Failure, How, Sent, Session};
-use crate::delivery::settle::Attempt;
+use crate::delivery::settle::{Attempt, Withheld};
 use crate::delivery::worker::Connection;
 use crate::message::Outgoing;
+use crate::spool::Leased;
 
 /// How long a peer that refused one more session is not asked for another.
 const CROWDED_FOR: Duration = Duration::from_secs(60);
+
+/// A session that brought no answer.
+enum Lost {
+    How(Option<How>, Answer),
+    NotOurs,
+}
 
 /// The result of trying the hosts.
 #[derive(Default)]
@@ -57,22 +64,25 @@ impl Drop for Opening<'_> {
 }
 
 impl Peer {
-    /// One attempt at one message; `None` when it was not made, because the peer has enough sessions.
+    /// One attempt at one message.
     pub async fn attempt(
         self: &Arc<Self>,
         outgoing: &Outgoing,
         session: &mut Option<Connection>,
         running: &Arc<Running>,
-    ) -> Option<Attempt> {
+    ) -> Result<Attempt, Withheld> {
         if self.clock.now() >= self.over_at(outgoing) {
-            return Some(Attempt::none(outgoing));
+            return Ok(Attempt::none(outgoing));
         }
         let wanted = self.doubts.host_of(outgoing.id, |host| self.hosts.load().may_be(host));
         if let Some(open) = session.take()
             && wanted.as_ref().is_none_or(|host| *host == open.session.host)
-            && let Ok(attempt) = self.send(outgoing, open, session, running).await
         {
-            return Some(attempt);
+            match self.send(outgoing, open, session, running).await {
+                Ok(attempt) => return Ok(attempt),
+                Err(Lost::NotOurs) => return Err(Withheld::NotOurs),
+                Err(Lost::How(..)) => {}
+            }
         }
         self.attempt_hosts(outgoing, wanted, session, running).await
     }
@@ -85,7 +95,7 @@ impl Peer {
         wanted: Option<String>,
         keep: &mut Option<Connection>,
         running: &Arc<Running>,
-    ) -> Option<Attempt> {
+    ) -> Result<Attempt, Withheld> {
         let options = self.options();
         let hosts = self.hosts(&options, wanted.as_deref()).await;
         self.standing
@@ -94,7 +104,7 @@ impl Peer {
         let hosts = match hosts {
             Ok(hosts) => hosts,
             Err((Verdict::Never, answer)) => {
-                return Some(Attempt::all(None, &outgoing.envelope, Verdict::Never, &answer));
+                return Ok(Attempt::all(None, &outgoing.envelope, Verdict::Never, &answer));
             }
             Err((_, answer)) => {
                 last.1 = answer;
@@ -105,11 +115,12 @@ impl Peer {
         for host in &hosts {
             let lost = match self.open(host, &options, running).await {
                 Ok(open) => self.send(outgoing, open, keep, running).await,
-                Err(Unreachable(answer)) => Err((None, answer)),
+                Err(Unreachable(answer)) => Err(Lost::How(None, answer)),
             };
             let (how, answer) = match lost {
-                Ok(attempt) => return Some(attempt),
-                Err(lost) => lost,
+                Ok(attempt) => return Ok(attempt),
+                Err(Lost::NotOurs) => return Err(Withheld::NotOurs),
+                Err(Lost::How(how, answer)) => (how, answer),
             };
             met.note(how);
             // A peer that has enough sessions is not down.
@@ -122,13 +133,13 @@ impl Peer {
         let (host, answer) = last;
         let mut attempt = Attempt::all(host.clone(), &outgoing.envelope, Verdict::Later, &answer);
         if met.talked || wanted.is_some() {
-            return Some(attempt);
+            return Ok(attempt);
         }
         if self.is_crowded() {
-            return met.closed.then_some(attempt);
+            return met.closed.then_some(attempt).ok_or(Withheld::Crowded);
         }
         attempt.again = Some(self.unreachable(host.as_deref(), &answer));
-        Some(attempt)
+        Ok(attempt)
     }
 
     async fn open(
@@ -157,12 +168,14 @@ impl Peer {
         mut open: Connection,
         keep: &mut Option<Connection>,
         running: &Arc<Running>,
-    ) -> Result<Attempt, (Option<How>, Answer)> {
+    ) -> Result<Attempt, Lost> {
         let host = open.session.host.clone();
         let options = self.options();
         running.goes_to(&host);
         open.session.serves(Some(running));
-        let sent = open.session.send(outgoing, self.rooms.of(&host), &options).await;
+        let is_ours = || self.spool.is_ours(Leased::Outgoing(outgoing.id));
+        let room = self.rooms.of(&host);
+        let sent = open.session.send(outgoing, room, &options, Some(&is_ours)).await;
         let fates = match sent {
             Ok(Sent { fates, room }) => {
                 self.doubts.settle(outgoing.id);
@@ -182,7 +195,11 @@ impl Peer {
                     let (peer, reason) = (&options.name, answer.with_step());
                     info!(id = %outgoing.id, %peer, host, reason = reason.as_str(), event = "session-broken", "lost the session before the end of the message");
                 }
-                return Err((Some(how), answer));
+                return Err(Lost::How(Some(how), answer));
+            }
+            Err(Failure::NotOurs) => {
+                warn!(id = %outgoing.id, peer = %options.name, host, event = "end-withheld", "a message was not sent to its end: another relay may have it by now");
+                return Err(Lost::NotOurs);
             }
             Err(Failure::Unknown { reason }) => {
                 self.doubts.remember(outgoing.id, &host);

@@ -1,10 +1,13 @@
 //! The rate to a peer: the configured one, or one that an operator has set for a while.
 
+use std::sync::atomic::Ordering;
+
 use tokio::time::{Instant, sleep_until};
 use tracing::info;
 
 use super::Peer;
 use crate::delivery::pacing::Pacing;
+use crate::delivery::queue::Limits;
 use crate::delivery::worker::Connection;
 use crate::message::{Outgoing, Rate, Timestamp};
 use crate::sync::lock;
@@ -33,13 +36,30 @@ impl Peer {
     fn pace_anew(&self) {
         let limit = lock(&self.limit).map(|limit| limit.rate);
         let rate = limit.or(self.options().rate);
-        *lock(&self.pacing) = rate.map(Pacing::new);
+        let share = |rate: Rate| Rate {
+            per: rate.per * self.relays(),
+            ..rate
+        };
+        *lock(&self.pacing) = rate.map(share).map(Pacing::new);
         self.look_at_pace_again();
     }
 
     /// Wakes everybody who waits for a turn.
     pub(super) fn look_at_pace_again(&self) {
         self.paced_anew.send_replace(());
+    }
+
+    /// So many relays send to it now: what is configured for the peer is theirs together.
+    pub fn share_among(&self, relays: u32) {
+        if self.relays.swap(relays.max(1), Ordering::Relaxed) != relays.max(1) {
+            let limits = Limits::of(&self.options(), self.relays());
+            self.queue().limit(limits);
+            self.pace_anew();
+        }
+    }
+
+    pub(super) fn relays(&self) -> u32 {
+        self.relays.load(Ordering::Relaxed)
     }
 
     /// Ends an operator's rate when its time is over.

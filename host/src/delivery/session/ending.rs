@@ -22,6 +22,8 @@ pub(in crate::delivery) enum Failure {
     Lost { how: How, answer: Answer },
     /// The end of data was sent, and no answer came.
     Unknown { reason: String },
+    /// The end of data was not sent: another relay may have the message by now.
+    NotOurs,
 }
 
 /// How a session was lost.

@@ -111,3 +111,25 @@ async fn thousands_of_messages_a_second_leave() {
         assert!(rate > 500.0, "{rate}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_may_be_another_relays_by_now_is_not_sent_to_its_end() {
+    for octets in [100, 3_000_000] {
+        let peer = TestPeer::start(Behaviour::default()).await;
+        let mut room = Room::open(options(&[&peer.address]), &[]);
+        room.spool.uncertain.store(1, Ordering::SeqCst);
+        let mut one = message(1);
+        one.rope.pieces.push(crate::message::Piece::New(bytes::Bytes::from(
+            "0123456\r\n".repeat(octets / 9),
+        )));
+        room.enqueue(one);
+        let outcome = room.outcome().await;
+        assert_eq!(outcome.result, DeliveryResult::Delivered);
+        assert_eq!(
+            (peer.connections(), peer.taken()),
+            (2, 1),
+            "the first one was broken off before its end"
+        );
+        assert_eq!(outcome.attempts, 1, "that was no attempt");
+    }
+}

@@ -26,6 +26,8 @@ pub struct FakeSpool {
     recorded: mpsc::UnboundedSender<Outcome>,
     /// Records to refuse before one is taken.
     pub broken: AtomicU64,
+    /// How often it is not certain whose a message is before it is.
+    pub uncertain: AtomicU64,
 }
 
 pub struct FakeSink(pub Mutex<Vec<DeliveryReport>>);
@@ -111,6 +113,14 @@ impl Leases for FakeSpool {
         if let Leased::Outgoing(id) = leased {
             self.leased.lock().unwrap().remove(&id);
         }
+    }
+
+    fn is_ours(&self, _leased: Leased) -> bool {
+        let one_less = |left: u64| left.checked_sub(1);
+        let uncertain = self
+            .uncertain
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        uncertain.is_err()
     }
 
     fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
@@ -262,6 +272,7 @@ impl Room {
             leased: Mutex::default(),
             recorded: sender,
             broken: AtomicU64::new(0),
+            uncertain: AtomicU64::new(0),
         });
         for outgoing in waiting {
             spool.put(outgoing);

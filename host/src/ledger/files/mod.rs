@@ -25,7 +25,7 @@ use super::Period;
 use super::finding::{Finding, Kind};
 use crate::charging::{Form, Format, OutputOptions, written};
 use crate::message::QueueId;
-use crate::spool::ledger::{record_sum, record_text};
+use crate::spool::ledger::{NO_NUMBER, record_sum, record_text};
 use crate::spool::{Recorded, SpoolError, StreamReader};
 
 /// Rows that are read at once.
@@ -72,6 +72,8 @@ pub(super) struct Sought {
     pub last_record: u64,
     /// In the order of their numbers.
     pub purged: Vec<PurgedRecord>,
+    /// See [`LedgerBounds`](crate::spool::ledger::LedgerBounds).
+    pub sums_with_numbers: bool,
 }
 
 impl Sought {
@@ -169,8 +171,13 @@ fn learn(
     let Some(purged) = sought.purged(sequence) else {
         return false;
     };
+    let number = if sought.sums_with_numbers {
+        row.sequence
+    } else {
+        NO_NUMBER
+    };
     let sum = record_sum(
-        row.sequence,
+        number,
         row.recorded_at,
         &row.plugin,
         &row.version,

@@ -77,6 +77,8 @@ impl Cause {
             | Refusal::Storage { .. }
             | Refusal::NoSpace
             | Refusal::StoreFailed
+            | Refusal::StoreAway
+            | Refusal::Unsettled
             | Refusal::Stopping => Self::Network,
         }
     }

@@ -9,6 +9,7 @@
 mod charging;
 mod crash;
 mod leases;
+mod ledger;
 mod life;
 mod operator;
 mod streams;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::support::{Bystander, HeldClock, NOW, Stage};
+use super::ledger::Ledger;
 use super::memory::{Crash, Memory};
 use super::postgres::tests::OnPostgres;
 use super::sqlite::{Beside, Options, SqliteSpool};
@@ -111,6 +113,10 @@ macro_rules! claims {
             operator::the_audit_forgets_what_is_older_than_asked_and_gives_no_number_again,
             operator::it_is_known_for_whom_something_has_waited_since_a_time,
             operator::content_is_read_in_pieces_as_sent_and_as_received,
+            ledger::a_message_is_opened_with_what_it_is_and_ended_with_what_became_of_it_and_both_name_their_records,
+            ledger::what_an_operator_does_stands_in_the_ledger,
+            ledger::what_was_held_is_carried_on_into_what_it_comes_to,
+            ledger::a_bounce_ends_what_was_delivered_once,
             leases::what_goes_out_of_a_commit_belongs_to_who_commits_it,
             leases::what_is_leased_is_leased_once_until_it_is_given_back,
             leases::leases_are_over_when_the_relay_begins_anew,
@@ -166,6 +172,10 @@ impl Stage for OnSqlite {
 
     fn operator(&self) -> Arc<dyn Bystander> {
         Arc::new(Beside::open(self.folder.path()).unwrap())
+    }
+
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        Some(Arc::new(Beside::open(self.folder.path()).unwrap()))
     }
 
     fn messages(&self) -> u64 {
@@ -236,6 +246,7 @@ fn every_claim_is_asked_of_every_store() {
         ("charging", include_str!("charging.rs")),
         ("crash", include_str!("crash.rs")),
         ("leases", include_str!("leases.rs")),
+        ("ledger", include_str!("ledger.rs")),
         ("life", include_str!("life.rs")),
         ("operator", include_str!("operator.rs")),
         ("streams", include_str!("streams.rs")),

@@ -12,6 +12,7 @@ pub(in crate::spool) use crate::message::{
     NextHop, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Piece, Place, QueueId, Recipient, RecipientId, RepeatKey,
     ResponseState, Rope, StreamName, Timestamp, Transaction, TransactionChange, TransactionKey, Wants,
 };
+use crate::spool::ledger::Ledger;
 pub(in crate::spool) use crate::spool::{
     Acceptance, By, DeliveryResult, Event, Expect, Filter, Leased, Mark, NewEvent, Operator, Outcome, PendingEvent,
     Spool, SpoolError, Streams, Unfinished,
@@ -33,6 +34,11 @@ pub(in crate::spool) trait Stage: Send + Sync {
 
     /// Advances the store's clock.
     fn pass(&self, time: Duration);
+
+    /// What became of each recipient. `None` for a store that is only there to be compared with.
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        None
+    }
 
     /// Starts another relay beside a running one. `None` for a store that serves one relay alone.
     fn another(&self) -> Option<Arc<dyn Spool>> {

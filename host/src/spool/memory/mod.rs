@@ -254,6 +254,11 @@ impl Leases for MemorySpool {
         self.memory.state().leases.give_back(self.owner, leased);
     }
 
+    fn is_ours(&self, leased: Leased) -> bool {
+        let now = self.memory.clock.now();
+        self.memory.state().leases.must_hold(self.owner, now, leased).is_ok()
+    }
+
     fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(async move {
             let now = self.memory.clock.now();

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::super::history::{Arrival, Event as Happened, together};
+use super::super::history::{Arrival, Charged, Event as Happened, together};
+use super::super::ledger::{Moved, Movement, Records};
 use super::super::{
     Acceptance, DeliveryResult, Expect, Finish, Hold, Outcome, QueueState, Settlement, SpoolError, waiting,
 };
+use super::ledger;
 use super::state::{Event, Message, Row, State, Wait};
-use crate::message::{MessageId, Ordinal, Outgoing, Piece, QueueId, Timestamp};
+use crate::message::{Append, MessageId, Ordinal, Outgoing, Piece, QueueId, Timestamp};
 
 impl State {
     pub(in crate::spool) fn check(&self, expects: &[Expect]) -> Result<(), SpoolError> {
@@ -45,7 +47,11 @@ impl State {
             };
             self.messages.insert(acceptance.id, message);
         }
-        self.cause(acceptance, about, now, Happened::Accepted);
+        let first = Movement {
+            about: Some(ledger::about(acceptance)),
+            ..ledger::movement(now, Moved::Opened, 0, Vec::new())
+        };
+        self.cause(acceptance, (about, first), now, Happened::Accepted);
         Ok(())
     }
 
@@ -64,7 +70,7 @@ impl State {
     fn cause(
         &mut self,
         acceptance: &Acceptance,
-        about: Option<MessageId>,
+        (about, first): (Option<MessageId>, Movement),
         now: Timestamp,
         happened: fn(Box<Arrival>) -> Happened,
     ) {
@@ -76,13 +82,16 @@ impl State {
         }
         let id = QueueId::AsReceived(acceptance.id);
         let at_once = acceptance.appends.iter().filter(|entry| !entry.when_answered);
-        let charged = self.append(id, at_once, now);
+        let records = self.append(id, at_once, now);
+        let charged = records.as_ref().map(Records::range);
+        self.book(acceptance, Movement { records, ..first }, now);
         self.keep_values(&acceptance.kv);
         let settled = match &acceptance.opens {
             Some(opens) => self.open(opens, acceptance.waiting(), now),
             None => self.wait_with(acceptance.copy_of(), acceptance.waiting(), now),
         };
         let changed = self.change_all(&acceptance.changes, now);
+        self.book_bounces(acceptance, &changed, now);
         let (changes, own) = self.note_others(about, changed, now);
         let charged = together(together(charged, settled), own);
         let arrival = Arrival::of(acceptance, changes, charged);
@@ -131,6 +140,7 @@ impl State {
         now: Timestamp,
     ) -> Result<(), SpoolError> {
         self.may_finish(id, finish, now)?;
+        let kept = self.kept(id);
         let message = self.messages.get_mut(&id).ok_or(SpoolError::Gone(id))?;
         let wait = message.hold.as_mut().filter(|wait| wait.due.is_some());
         let wait = wait.ok_or(SpoolError::Gone(id))?;
@@ -149,9 +159,7 @@ impl State {
                 ..
             } => {
                 (wait.due, wait.reason, wait.failed) = (None, reason.clone(), true);
-                let whole = QueueId::AsReceived(id);
-                let at_once = appends.iter().filter(|append| !append.when_answered);
-                let charged = self.append(whole, at_once, now);
+                let charged = self.refuse(id, kept, appends, now);
                 self.keep_values(kv);
                 let changed = self.change_all(changes, now);
                 let (changes, settled) = self.note_others(about, changed, now);
@@ -176,11 +184,21 @@ impl State {
                 message.journey.extend_from_slice(&acceptance.journey);
                 message.about = message.about.or(self::about(acceptance));
                 let about = message.about;
-                self.cause(acceptance, about, now, Happened::Finished);
+                let first = ledger::movement(now, Moved::CarriedOn, 0, kept);
+                self.cause(acceptance, (about, first), now, Happened::Finished);
                 self.release(id);
             }
         }
         Ok(())
+    }
+
+    /// The records of a refusal, and the ends of all that is left of the message.
+    fn refuse(&mut self, id: MessageId, kept: Vec<u32>, appends: &[Append], now: Timestamp) -> Charged {
+        let at_once = appends.iter().filter(|append| !append.when_answered);
+        let records = self.append(QueueId::AsReceived(id), at_once, now);
+        let charged = records.as_ref().map(Records::range);
+        self.book_refusal(id, kept, records, now);
+        charged
     }
 
     fn may_finish(&self, id: MessageId, finish: &Finish, now: Timestamp) -> Result<(), SpoolError> {
@@ -246,7 +264,9 @@ impl State {
                 }
             }
         }
-        let charged = self.append(id.into(), &outcome.appends, now);
+        let records = self.append(id.into(), &outcome.appends, now);
+        let charged = records.as_ref().map(Records::range);
+        self.book_ends(id.into(), &outcome.ended, records, now);
         self.keep_values(&outcome.kv);
         let (changes, settled) = self.note_others(about, changed, now);
         let charged = together(settled, charged);
@@ -267,7 +287,9 @@ impl State {
                 let id = event.outgoing.id;
                 let about = self.messages.get(&id.message).and_then(|message| message.about);
                 self.release(id.message);
-                let charged = self.append(id.into(), appends, now);
+                let records = self.append(id.into(), appends, now);
+                let charged = records.as_ref().map(Records::range);
+                self.book_ends(id.into(), &[], records, now);
                 self.keep_values(kv);
                 self.note(about, Happened::Settled { id, charged }, now);
             }

@@ -7,6 +7,7 @@
 //! that way. The conformance suite holds all three to one behaviour.
 
 mod apply;
+mod ledger;
 mod notes;
 mod redirect;
 mod requests;

@@ -1,6 +1,7 @@
 //! What a change appends: records, values, and lines of histories.
 
 use super::super::history::{Charged, Event as Happened, together};
+use super::super::ledger::{NO_NUMBER, Records, record_sum, record_text};
 use super::super::{HistoryEntry, Recorded};
 use super::requests::Changed;
 use super::state::State;
@@ -10,14 +11,14 @@ use crate::message::{Append, KvWrite, MessageId, QueueId, StreamName, Timestamp}
 const MOST_EVENTS: usize = 1000;
 
 impl State {
-    /// The first and the last number that the stream of charging records gave.
+    /// Those of the stream of charging records, if there are any.
     pub(super) fn append<'a>(
         &mut self,
         id: QueueId,
         appends: impl IntoIterator<Item = &'a Append>,
         now: Timestamp,
-    ) -> Charged {
-        let mut charged = None;
+    ) -> Option<Records> {
+        let mut charged: Option<Records> = None;
         for append in appends {
             let last = self.numbers.entry(append.stream.clone()).or_default();
             *last += 1;
@@ -32,8 +33,11 @@ impl State {
             };
             self.records.entry(append.stream.clone()).or_default().push(record);
             if append.stream == StreamName::CHARGING {
-                let (first, _) = charged.unwrap_or((sequence, sequence));
-                charged = Some((first, sequence));
+                let text = record_text(&append.record);
+                let sum = record_sum(NO_NUMBER, now, &append.plugin, &append.version, &text);
+                let first = sequence;
+                let sums = Vec::new();
+                charged.get_or_insert(Records { first, sums }).sums.push(sum);
             }
         }
         charged

@@ -2,6 +2,7 @@
 
 use super::super::QueueState;
 use super::super::history::{Charged, together};
+use super::super::ledger::Records;
 use super::state::{Row, State};
 use crate::message::{
     Change, Leg, MessageId, Ordinal, OutgoingId, QueueId, Timestamp, Transaction, TransactionChange, WaitingRecord,
@@ -52,7 +53,11 @@ impl State {
 
     fn charge_settled(&mut self, records: &[WaitingRecord], now: Timestamp) -> Charged {
         records.iter().fold(None, |charged, WaitingRecord { of, entry }| {
-            together(charged, self.append(QueueId::AsReceived(*of), [entry], now))
+            let id = QueueId::AsReceived(*of);
+            let records = self.append(id, [entry], now);
+            let own = records.as_ref().map(Records::range);
+            self.book_ends(id, &[], records, now);
+            together(charged, own)
         })
     }
 
@@ -81,7 +86,7 @@ impl State {
                     texts.push(change.to_string());
                 }
                 if let Change::Repeated { ordinal, at } = change {
-                    self.send_again(&transaction, *ordinal, *at);
+                    self.send_again(&transaction, *ordinal, *at, now);
                 }
             }
             transaction.stay_known_to_be_told(now);
@@ -97,7 +102,7 @@ impl State {
         changed
     }
 
-    fn send_again(&mut self, of: &Transaction, ordinal: Ordinal, at: Timestamp) {
+    fn send_again(&mut self, of: &Transaction, ordinal: Ordinal, at: Timestamp, now: Timestamp) {
         let id = OutgoingId {
             message: of.id,
             ordinal,
@@ -112,6 +117,8 @@ impl State {
             row.outgoing.attempts = 0;
             row.outgoing.repeats += 1;
             row.outgoing.envelope.recipients.clone_from(&leg.recipients);
+            let again = leg.recipients.iter().map(|recipient| recipient.id.0).collect();
+            self.reopen(id.into(), again, now);
         }
     }
 

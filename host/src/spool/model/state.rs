@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::ledger::Movement;
 use super::super::{HistoryEntry, Noting, QueueState, Recorded};
 use super::table::Table;
 use crate::message::{
@@ -21,6 +22,9 @@ pub(in crate::spool) struct State {
     pub(in crate::spool) history: Table<MessageId, History>,
     pub(in crate::spool) values: Table<(String, String), Vec<u8>>,
     pub(in crate::spool) records: BTreeMap<StreamName, Vec<Recorded>>,
+    /// Lines for the ledger. Of the records that a line names, the numbers are those in `records`, and the checksums are of
+    /// records without a number: that may be given later.
+    pub(in crate::spool) movements: Vec<(MessageId, Movement)>,
     /// The last number that each stream has given.
     pub(in crate::spool) numbers: BTreeMap<StreamName, u64>,
     /// How often an operator has asked for each peer.

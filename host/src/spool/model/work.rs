@@ -170,6 +170,7 @@ impl State {
         let mut found = 0;
         for id in ids {
             let about = self.messages.get(&id.message()).and_then(|message| message.about);
+            let before = self.here(*id);
             let changed = match operate {
                 Operate::Retry => self.retry(*id, by),
                 Operate::Release(past) => self.let_go_on(*id, past, by),
@@ -177,6 +178,10 @@ impl State {
                 Operate::Reroute(to) => self.move_to(*id, to, by),
                 Operate::Remove => self.drop_entry(*id),
             };
+            match operate {
+                Operate::Remove => self.book_drop(*id, before, by.at),
+                _ => self.book_again(*id, before, by.at),
+            }
             if changed {
                 let (who, did, id) = (by.who.clone(), did.clone(), Some(*id));
                 self.note(about, Happened::Operator { who, did, id }, by.at);

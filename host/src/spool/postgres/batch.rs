@@ -43,6 +43,8 @@ pub(super) struct Results {
     pub(super) grown: bool,
     /// Ids below are reserved.
     pub(super) reserved: Option<i64>,
+    /// Relays that live, where that was asked.
+    pub(super) relays: Option<u32>,
 }
 
 pub(super) struct Batch<'w> {
@@ -88,9 +90,17 @@ impl<'w> Batch<'w> {
             now: sql_time(now),
         };
         self.link.run_all(&writes(&snapshot, &reach, &stamp)?).await?;
+        #[cfg(test)]
+        if self.shared.trial.lies(super::tests::Liar::NumbersBySequence) {
+            let numbered = format!("UPDATE batch SET first = nextval('liar') WHERE id = {batch}");
+            self.link.say(&numbered).await?;
+        }
         self.reserve_ids(queue).await?;
         self.made.grown = !snapshot.state.records.is_empty();
         self.made.noted = std::mem::take(&mut snapshot.state.noted);
+        if !queue.beats.is_empty() {
+            self.made.relays = Some(life::count(self.link, &self.shared.time).await?);
+        }
         let settled = queue.works.iter().filter_map(|(work, _)| match &**work {
             Work::Settle(event, _) => Some(Leased::Event(*event)),
             _ => None,
@@ -128,7 +138,10 @@ impl<'w> Batch<'w> {
         if found.is_none() && self.shared.trial.lies(super::tests::Liar::HasNoFence) {
             return Ok(i64::MAX);
         }
-        let fence = found.ok_or(SpoolError::Lapsed)?;
+        let Some(fence) = found else {
+            let silent = self.shared.health.silence();
+            return Err(life::why_not(self.link, &self.life, silent).await?);
+        };
         self.shared.durability.check(fence.replicated, fence.flushed)?;
         Ok(fence.batch)
     }

@@ -1,5 +1,7 @@
 //! The relays on a store, for those who watch over them.
 
+use std::time::Duration;
+
 use tokio_postgres::Row;
 
 use super::connect::{Access, Link};
@@ -64,23 +66,31 @@ pub fn status(access: &Access) -> Result<StoreStatus, SpoolError> {
     })
 }
 
-/// Ends the life of the relay of this name: it writes nothing more, and others have its work at once. Whether it lived.
-/// Blocks.
+/// Ends the life of the relay of this name: it writes nothing more. For how long it may still be sending what it is certain of:
+/// others have its work after that. `None`: no relay of this name runs. Blocks.
 ///
 /// # Errors
 /// The database cannot be reached.
-pub fn fence(access: &Access, name: &str) -> Result<bool, SpoolError> {
-    const LIVES: &str = "
-        SELECT incarnation FROM writer WHERE NOT over AND node = (SELECT id FROM node WHERE name = $1)";
+pub fn fence(access: &Access, name: &str) -> Result<Option<Duration>, SpoolError> {
     let (threads, access, name) = (Threads::new()?, access.clone(), name.to_owned());
     let handle = threads.handle().ok_or(SpoolError::Closed)?;
     wait(&handle, async move {
         let link = access.connect("watches").await?;
-        let lives = link.rows(LIVES, &[&name]).await?;
-        for row in &lives {
-            life::end(&link, row.get(0)).await?;
-        }
-        Ok(!lives.is_empty())
+        let barred = life::bar(&link, &name).await?;
+        Ok(barred.map(|millis| Duration::from_millis(millis as u64)))
+    })
+}
+
+/// Gives others what relays had that are over, or silent for too long. Blocks.
+///
+/// # Errors
+/// The database cannot be reached.
+pub fn take_over(access: &Access) -> Result<(), SpoolError> {
+    let (threads, access) = (Threads::new()?, access.clone());
+    let handle = threads.handle().ok_or(SpoolError::Closed)?;
+    wait(&handle, async move {
+        let link = access.connect("watches").await?;
+        life::take_over(&link, 0, &life::Time::Database).await.map(drop)
     })
 }
 

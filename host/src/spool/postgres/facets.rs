@@ -42,6 +42,10 @@ impl Space for PostgresSpool {
     }
 
     fn is_failed(&self) -> bool {
+        self.shared.health.is_over() || self.shared.health.is_as_it_was().is_err()
+    }
+
+    fn is_away(&self) -> bool {
         self.room() != Room::Ample
     }
 }
@@ -52,6 +56,14 @@ impl Leases for PostgresSpool {
             self.shared.returning.fetch_add(1, SeqCst);
             let _ = self.shared.ask(Asked::GiveBack(leased));
         }
+    }
+
+    fn is_ours(&self, leased: Leased) -> bool {
+        self.shared.health.is_certain() && self.shared.held().contains(&leased)
+    }
+
+    fn relays(&self) -> u32 {
+        self.shared.relays.load(SeqCst).max(1)
     }
 
     fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {

@@ -6,13 +6,13 @@
 //! | file | what it does |
 //! |---|---|
 //! | `connect`, `threads` | connections, and the threads that drive them |
-//! | `schema`, `cluster` | the tables; the relays on them |
+//! | `schema`, `cluster`, `import` | the tables; the relays on them; a spool of one relay, carried into them |
 //! | `facets`, `operator` | the verbs of the store |
 //! | `writer`, `batch` | the one writer of this relay: many requests, one transaction, and what became of it |
 //! | `load`, `write`, `rows` | what work reaches, out of rows and back into them |
-//! | `life`, `lease` | the relays: who lives, and who works on what |
-//! | `look`, `trace`, `content`, `streams` | what is read |
-//! | `shared` | what all of them have in hand |
+//! | `life`, `lease`, `home` | the relays: who lives, who works on what, and whose folder is whose |
+//! | `look`, `trace`, `content`, `streams`, `accounts` | what is read |
+//! | `shared`, `health` | what all of them have in hand, and what is known of the store |
 //!
 //! # Never a false receipt
 //!
@@ -25,11 +25,15 @@
 //! The first statement of a batch finds this relay's row alive, under the number of this connection. Whoever ends a relay's
 //! life, or begins a new connection for it, changes that row first: a relay that was stopped and wakes up writes nothing.
 
+mod accounts;
 mod batch;
 mod cluster;
 mod connect;
 mod content;
 mod facets;
+mod health;
+mod home;
+mod import;
 mod lease;
 mod life;
 mod load;
@@ -49,18 +53,21 @@ mod write;
 mod writer;
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::future::Future;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-pub use self::cluster::{Member, StoreStatus, fence, status};
+pub use self::cluster::{Member, StoreStatus, fence, status, take_over};
 pub use self::connect::Access;
 use self::connect::Link;
-use self::shared::{Health, Readers, Shared};
+use self::health::{Begun, Health};
+pub use self::home::Home;
+pub use self::import::import;
+use self::life::Who;
+use self::shared::{Readers, Shared};
 use self::threads::{Threads, wait};
 use self::writer::Writer;
 use super::SpoolError;
@@ -89,6 +96,8 @@ pub struct Options {
     pub clock: SharedClock,
     /// How often requests whose time is over are looked for; `None`: never.
     pub forget: Option<Duration>,
+    /// How long the ledger knows a message.
+    pub ledger: Duration,
     /// A clock that says who lives. `None`: the database's.
     pub alive: Option<SharedClock>,
 }
@@ -97,8 +106,7 @@ pub struct Options {
 pub struct PostgresSpool {
     shared: Arc<Shared>,
     _threads: Threads,
-    /// The relay's own folder, held for as long as this.
-    _folder: Option<File>,
+    _home: Option<Home>,
 }
 
 /// Requests that are forgotten in one commit, and the pause between two as long as there are more.
@@ -106,13 +114,13 @@ const FORGOTTEN: i64 = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl PostgresSpool {
-    /// Opens the store for the relay of this name. One that runs under the same name is fenced: it writes nothing more.
-    /// Blocks.
+    /// Opens the store for the relay of this name. One that runs under the same name is fenced: it writes nothing more. What
+    /// it worked on is free at once where its folder shows that it has ended, else as after [`fence`]. Blocks.
     ///
     /// # Errors
     /// The database cannot be reached, has not been prepared, or is of another format.
-    pub fn open(options: Options, name: &str, folder: Option<File>) -> Result<Arc<Self>, SpoolError> {
-        Self::begin(options, Some(name.to_owned()), folder)
+    pub fn open(options: Options, name: &str, home: Option<Home>) -> Result<Arc<Self>, SpoolError> {
+        Self::begin(options, Some(name.to_owned()), home)
     }
 
     /// Opens the store for a command. Blocks.
@@ -123,14 +131,15 @@ impl PostgresSpool {
         Self::begin(options, None, None)
     }
 
-    fn begin(options: Options, name: Option<String>, folder: Option<File>) -> Result<Arc<Self>, SpoolError> {
+    fn begin(options: Options, name: Option<String>, home: Option<Home>) -> Result<Arc<Self>, SpoolError> {
         let threads = Threads::new()?;
         let handle = threads.handle().ok_or(SpoolError::Closed)?;
-        let begin = begin(options, name, handle.clone());
+        let mark = home.as_ref().map(|home| home.mark().to_owned());
+        let begin = begin(options, name, mark, handle.clone());
         Ok(Arc::new(Self {
             shared: wait(&handle, begin)?,
             _threads: threads,
-            _folder: folder,
+            _home: home,
         }))
     }
 
@@ -157,9 +166,24 @@ pub fn prepare(access: &Access) -> Result<(), SpoolError> {
     })
 }
 
+/// Brings the tables to this program's format; which one they had. Blocks.
+///
+/// # Errors
+/// The database cannot be reached, has no tables, or keeps one of them locked.
+pub fn migrate(access: &Access) -> Result<(i64, i64), SpoolError> {
+    let threads = Threads::new()?;
+    let handle = threads.handle().ok_or(SpoolError::Closed)?;
+    let access = access.clone();
+    wait(&handle, async move {
+        let link = access.connect("prepares").await?;
+        Ok((schema::migrate(&link, &access.schema).await?, schema::FORMAT))
+    })
+}
+
 async fn begin(
     options: Options,
     name: Option<String>,
+    home: Option<String>,
     handle: tokio::runtime::Handle,
 ) -> Result<Arc<Shared>, SpoolError> {
     let Options {
@@ -167,6 +191,7 @@ async fn begin(
         durability,
         clock,
         forget,
+        ledger,
         alive,
     } = options;
     let link = access.connect("writes").await?;
@@ -174,13 +199,12 @@ async fn begin(
     let salt = link.rows("SELECT value FROM counter WHERE name = 'salt'", &[]).await?;
     let salt = salt.first().map_or(0, |row| row.get(0));
     let time = alive.map_or(life::Time::Database, life::Time::Given);
-    let (mut ids, mut life) = (None, None);
-    if let Some(name) = name {
-        let now = i64::try_from(clock.now().0.saturating_mul(1000)).unwrap_or(0);
-        let own = life::node(&link, &name, now).await?;
-        life = Some(life::begin(&link, Some(own.node.number()), &time).await?);
-        ids = Some(own);
-    }
+    let begun = Begun::now();
+    let named = name.as_deref().map(|name| (name, home.as_deref()));
+    let (ids, life) = match named {
+        Some(named) => born(&link, named, &clock, &time).await?,
+        None => (None, None),
+    };
     let node = ids.as_ref().map(|ids| ids.node);
     let (writer, asked) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
@@ -192,17 +216,19 @@ async fn begin(
         writer,
         node,
         salt,
+        ledger,
         last_id: AtomicU64::new(ids.as_ref().map_or(0, |ids| ids.last as u64)),
         reserved: AtomicI64::new(ids.as_ref().map_or(0, |ids| ids.reserved)),
         held: Mutex::new(HashSet::new()),
         health: Health::default(),
         grows: watch::Sender::new(()),
         readers: Readers::default(),
+        relays: AtomicU32::new(1),
         returning: AtomicUsize::new(0),
         #[cfg(test)]
         trial: tests::Trial::default(),
     });
-    shared.health.confirms(Instant::now());
+    shared.health.confirms(begun);
     let writer = Writer {
         shared: Arc::clone(&shared),
         asked,
@@ -217,6 +243,20 @@ async fn begin(
     Ok(shared)
 }
 
+/// The life of a relay with this name and folder begins.
+async fn born(
+    link: &Link,
+    (name, home): (&str, Option<&str>),
+    clock: &SharedClock,
+    time: &life::Time,
+) -> Result<(Option<life::Ids>, Option<life::Life>), SpoolError> {
+    let now = i64::try_from(clock.now().0.saturating_mul(1000)).unwrap_or(0);
+    let ids = life::node(link, name, now).await?;
+    let node = Some(ids.node.number());
+    let life = life::begin(link, Who { node, home }, time).await?;
+    Ok((Some(ids), Some(life)))
+}
+
 /// Whether this program can work on these tables in this database.
 async fn may_work(link: &Link, schema: &str) -> Result<(), SpoolError> {
     const OLDEST: i32 = 150_000;
@@ -228,16 +268,7 @@ async fn may_work(link: &Link, schema: &str) -> Result<(), SpoolError> {
         let text = format!("PostgreSQL 15 or later is needed, and this is {}", version / 10_000);
         return Err(SpoolError::Broken(text));
     }
-    match schema::find(link, schema).await? {
-        Some(schema::FORMAT) => Ok(()),
-        Some(found) => Err(SpoolError::Broken(format!(
-            "the tables have format {found}, and this program works on format {}",
-            schema::FORMAT
-        ))),
-        None => Err(SpoolError::Broken(format!(
-            "the database has no tables in the schema {schema}: `mm4relay cluster init` makes them"
-        ))),
-    }
+    schema::may_work_on(schema::find(link, schema).await?, schema)
 }
 
 async fn keep_forgetting(shared: Arc<Shared>, every: Duration) {

@@ -1,4 +1,4 @@
-//! The blocking facets: what people see and do, streams, and the ledger, which this store does not keep.
+//! The blocking facets: what people see and do, streams, and the ledger.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::PostgresSpool;
 use super::shared::Shared;
 use super::threads::wait;
-use super::{look, streams, trace};
+use super::{accounts, look, streams, trace};
 use crate::message::{MessageId, NextHop, PeerName, QueueId, StreamName, Timestamp, Transaction};
 use crate::spool::ledger::{AccountPage, Ledger, LedgerBounds};
 use crate::spool::model::{Made, Operate, Work};
@@ -224,20 +224,16 @@ impl Streams for PostgresSpool {
 
 impl Ledger for PostgresSpool {
     fn ledger_bounds(&self) -> Result<LedgerBounds, SpoolError> {
-        Err(no_ledger())
+        numbered!(self, link => accounts::bounds(&link))
     }
 
-    fn accounts(&self, _: MessageId, _: MessageId, _: usize) -> Result<AccountPage, SpoolError> {
-        Err(no_ledger())
+    fn accounts(&self, from: MessageId, to: MessageId, limit: usize) -> Result<AccountPage, SpoolError> {
+        numbered!(self, link => accounts::accounts(&link, (from, to), limit))
     }
 
-    fn owners_of_records(&self, _: u64, _: usize) -> Result<Vec<(u64, QueueId)>, SpoolError> {
-        Err(no_ledger())
+    fn owners_of_records(&self, sequence: u64, limit: usize) -> Result<Vec<(u64, QueueId)>, SpoolError> {
+        numbered!(self, link => accounts::owners(&link, sequence, limit))
     }
-}
-
-fn no_ledger() -> SpoolError {
-    not_here("a store that relays share keeps no ledger yet")
 }
 
 fn not_here(why: &str) -> SpoolError {
@@ -245,16 +241,18 @@ fn not_here(why: &str) -> SpoolError {
 }
 
 impl Shared {
-    /// Forgets some of the requests whose time is over. Whether there were any.
+    /// Forgets some of the requests whose time is over, and of what is older than the ledger is kept. Whether there may be more.
     pub(super) async fn forget(self: &Arc<Self>, most: i64) -> Result<bool, SpoolError> {
         const OVER: &str = "SELECT id FROM request WHERE forget_at <= $1 ORDER BY forget_at LIMIT $2";
         let now = super::rows::sql_time(self.clock.now());
         let link = self.reader().await?;
         let over = link.rows(OVER, &[&now, &most]).await?;
+        let begins = MessageId::first_at(self.clock.now().minus(self.ledger));
+        let more = accounts::forget(&link, begins).await?;
         drop(link);
         let over: Vec<MessageId> = over.iter().map(|row| super::rows::message_id(row, "id")).collect();
         if over.is_empty() {
-            return Ok(false);
+            return Ok(more);
         }
         self.work(Work::Forget(over)).await?;
         Ok(true)

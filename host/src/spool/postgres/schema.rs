@@ -4,12 +4,43 @@ use super::connect::{Link, failed};
 use crate::spool::SpoolError;
 use crate::spool::states::statement;
 
-/// Stands in `counter`. A later format comes by `mm4relay cluster migrate`, never by a start.
-pub(super) const FORMAT: i64 = 1;
+/// Stands in `counter`. A later format comes by [`migrate`], never by a start.
+pub(super) const FORMAT: i64 = 2;
+
+/// From the format before to this one. Programs of two formats that follow each other work on the tables side by side, while
+/// relays are replaced one by one. So a step adds, with defaults that are right for what the earlier program writes; what it
+/// no longer needs goes in the next one.
+struct Step {
+    to: i64,
+    sql: &'static str,
+}
+
+const STEPS: &[Step] = &[Step {
+    to: 2,
+    // `token` tells a life from another one of the same number; `home` is the folder that it has locked; `freed`: what it held
+    // is others'.
+    sql: "
+        ALTER TABLE writer ADD COLUMN token int8 NOT NULL DEFAULT 0, ADD COLUMN home text,
+            ADD COLUMN freed boolean NOT NULL DEFAULT false;
+        UPDATE writer SET freed = over;
+        DROP INDEX writer_alive;
+        CREATE INDEX writer_held ON writer(alive_until) WHERE NOT freed;
+
+        -- `batch`, `first`, `sums`: the records that a line names, by their places in its batch.
+        CREATE TABLE ledger(
+            message int8 NOT NULL, place int8 GENERATED ALWAYS AS IDENTITY, at int8 NOT NULL, what int2 NOT NULL,
+            ordinal int8 NOT NULL, recipients text NOT NULL, peer text, batch int8, first int4, sums bytea, about text,
+            PRIMARY KEY(message, place));
+        CREATE INDEX ledger_batch ON ledger(batch) WHERE batch IS NOT NULL;
+        -- It knows nothing of messages before this one: those that were there before it was kept.
+        INSERT INTO counter SELECT 'ledger', coalesce(max(ceiling), 0) FROM node;",
+}];
 
 /// Octets of content in one row.
 pub(super) const CHUNK: u64 = 1 << 20;
 
+/// The tables of format 1; those of later ones come out of them by [`STEPS`], in a new database as in an old one.
+///
 /// Ids and times are whole numbers, what nobody looks into is JSON as text: see `stored`. No triggers, no functions.
 ///
 /// `owner`, wherever it stands, is the incarnation of the relay that has leased the row; `until` is when the lease ends by
@@ -105,16 +136,78 @@ const TABLES: &str = statement!("
 
 /// Makes the tables, in a schema of their own. Nothing happens when they are there.
 pub(super) async fn make(link: &Link, schema: &str) -> Result<(), SpoolError> {
+    make_at(link, schema, FORMAT).await
+}
+
+pub(super) async fn make_at(link: &Link, schema: &str, format: i64) -> Result<(), SpoolError> {
     if find(link, schema).await?.is_some() {
         return Ok(());
     }
     let schema = format!("\"{}\"", schema.replace('"', "\"\""));
+    let steps: String = steps(1, format).map(|step| step.sql).collect();
     let all = format!(
-        "BEGIN; CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}; {TABLES}
-         INSERT INTO counter VALUES('format', {FORMAT}); COMMIT"
+        "BEGIN; CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}; {TABLES} {steps}
+         INSERT INTO counter VALUES('format', {format}); COMMIT"
     );
     let made = link.client.batch_execute(&all).await;
     made.map_err(|error| failed(&error))
+}
+
+fn steps(from: i64, to: i64) -> impl Iterator<Item = &'static Step> {
+    STEPS.iter().filter(move |step| step.to > from && step.to <= to)
+}
+
+/// Brings the tables to this program's format, all at once or not at all. Relays may run meanwhile, of this program and of the
+/// one before. Which format they had.
+pub(super) async fn migrate(link: &Link, schema: &str) -> Result<i64, SpoolError> {
+    // Whoever migrates at the same time waits; a commit that holds a table for long ends this, and not the other way round.
+    const LOCK: &str = "
+        BEGIN; SET LOCAL lock_timeout = '10s'; SELECT value FROM counter WHERE name = 'format' FOR UPDATE";
+    if find(link, schema).await?.is_none() {
+        return Err(SpoolError::Broken(no_tables(schema)));
+    }
+    let migrated = async {
+        link.say(LOCK).await?;
+        let found = find(link, schema).await?.unwrap_or(FORMAT);
+        for step in steps(found, FORMAT) {
+            link.say(step.sql).await?;
+        }
+        if found < FORMAT {
+            const NOW: &str = "UPDATE counter SET value = $1 WHERE name = 'format'";
+            link.run(NOW, &[&FORMAT]).await?;
+        }
+        link.say("COMMIT").await?;
+        Ok(found)
+    };
+    let migrated = migrated.await;
+    if migrated.is_err() {
+        link.say("ROLLBACK").await?;
+    }
+    migrated
+}
+
+/// Whether this program works on tables of the format that is found: its own, or the next one, which only adds.
+pub(super) fn may_work_on(found: Option<i64>, schema: &str) -> Result<(), SpoolError> {
+    let Some(found) = found else {
+        return Err(SpoolError::Broken(no_tables(schema)));
+    };
+    if found < FORMAT {
+        return Err(SpoolError::Broken(format!(
+            "the tables have format {found}, and this program works on format {FORMAT}: `mm4relay cluster migrate` brings them \
+             there, while relays of the program before go on"
+        )));
+    }
+    if found > FORMAT + 1 {
+        return Err(SpoolError::Broken(format!(
+            "the tables have format {found}, and this program works on formats {FORMAT} and {}: run a later one",
+            FORMAT + 1
+        )));
+    }
+    Ok(())
+}
+
+fn no_tables(schema: &str) -> String {
+    format!("the database has no tables in the schema {schema}: `mm4relay cluster init` makes them")
 }
 
 /// The format of the tables; `None` when there are none.

@@ -3,26 +3,21 @@
 
 use std::collections::HashSet;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::connect::{Access, Link};
+use super::health::Health;
 use super::wanted::{Found, Wanted};
 use super::{Durability, life};
 use crate::clock::SharedClock;
 use crate::spool::model::{Made, Work};
-use crate::spool::{LEASE, Leased, Node, Room, SpoolError};
-
-/// A batch that is not confirmed after this long means that the store is away.
-const SLOW: Duration = Duration::from_secs(5);
-
-/// A relay that has confirmed nothing for this long begins nothing: before others may have its work.
-const SILENT: Duration = Duration::from_secs(LEASE.as_secs() / 2);
+use crate::spool::{Leased, Node, SpoolError};
 
 /// Connections to read with.
 const READERS: usize = 4;
@@ -50,6 +45,8 @@ pub(super) struct Shared {
     /// `None`: a command beside the relays.
     pub(super) node: Option<Node>,
     pub(super) salt: i64,
+    /// How long the ledger knows a message.
+    pub(super) ledger: Duration,
     pub(super) last_id: AtomicU64,
     /// Ids below are reserved for this relay.
     pub(super) reserved: AtomicI64,
@@ -58,6 +55,8 @@ pub(super) struct Shared {
     pub(super) health: Health,
     pub(super) grows: watch::Sender<()>,
     pub(super) readers: Readers,
+    /// That live, as the last heartbeat found them.
+    pub(super) relays: AtomicU32,
     /// Leases that are given back, and not in the store yet.
     pub(super) returning: AtomicUsize,
     #[cfg(test)]
@@ -68,21 +67,6 @@ pub(super) struct Shared {
 pub(super) struct Readers {
     free: Arc<Semaphore>,
     idle: Mutex<Vec<Arc<Link>>>,
-}
-
-/// What is known of the store.
-#[derive(Default)]
-pub(super) struct Health(Mutex<Known>);
-
-#[derive(Default)]
-struct Known {
-    /// When the last batch began that was confirmed.
-    confirmed: Option<Instant>,
-    /// Since when one is under way.
-    begun: Option<Instant>,
-    trouble: Option<String>,
-    failures: u64,
-    over: bool,
 }
 
 /// A connection to read with, until it is dropped.
@@ -140,59 +124,6 @@ impl Default for Readers {
             free: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::default(),
         }
-    }
-}
-
-impl Health {
-    pub(super) fn begins(&self) {
-        let mut known = locked(&self.0);
-        known.begun = known.begun.or(Some(Instant::now()));
-    }
-
-    /// A batch that began then is durable.
-    pub(super) fn confirms(&self, begun: Instant) {
-        let mut known = locked(&self.0);
-        (known.confirmed, known.begun, known.trouble) = (Some(begun), None, None);
-    }
-
-    pub(super) fn fails(&self, error: &SpoolError) {
-        let mut known = locked(&self.0);
-        if known.trouble.is_none() {
-            tracing::error!(%error, event = "store-away", "the store cannot be written: messages are refused until it can");
-        }
-        known.failures += 1;
-        (known.trouble, known.begun) = (Some(error.to_string()), None);
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        locked(&self.0).over
-    }
-
-    pub(super) fn ends(&self) {
-        locked(&self.0).over = true;
-    }
-
-    pub(super) fn failures(&self) -> u64 {
-        locked(&self.0).failures
-    }
-
-    pub(super) fn room(&self) -> Room {
-        let known = locked(&self.0);
-        let since = |then: Option<Instant>| then.map_or(Duration::ZERO, |then| then.elapsed());
-        if known.over || since(known.confirmed) > SILENT {
-            return Room::None;
-        }
-        match known.trouble.is_some() || since(known.begun) > SLOW {
-            true => Room::Low,
-            false => Room::Ample,
-        }
-    }
-
-    pub(super) fn trouble(&self) -> Option<String> {
-        let known = locked(&self.0);
-        let slow = known.begun.filter(|begun| begun.elapsed() > SLOW);
-        let waits = |begun: Instant| format!("a commit has waited for {} s", begun.elapsed().as_secs());
-        known.trouble.clone().or_else(|| slow.map(waits))
     }
 }
 

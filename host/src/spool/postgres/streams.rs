@@ -38,6 +38,8 @@ const RECORDS: &str = "
 
 /// Gives numbers to everything that has been committed. When this returns, whatever can be read is durable.
 pub(super) async fn number(shared: &Arc<Shared>) -> Result<Reader, SpoolError> {
+    // Numbers that were given may be given again, for other records.
+    shared.health.is_as_it_was()?;
     let link = shared.reader().await?;
     link.say("BEGIN").await?;
     let numbered = async {
@@ -61,10 +63,14 @@ pub(super) async fn records(
     after: u64,
     limit: usize,
 ) -> Result<Vec<Recorded>, SpoolError> {
+    let found = rows(link, stream, after, limit).await?;
+    found.iter().map(recorded).collect()
+}
+
+pub(super) async fn rows(link: &Link, stream: &StreamName, after: u64, limit: usize) -> Result<Vec<Row>, SpoolError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let after = i64::try_from(after).unwrap_or(i64::MAX - 1);
-    let found = link.rows(RECORDS, &[&stream.as_str(), &after, &limit]).await?;
-    found.iter().map(recorded).collect()
+    link.rows(RECORDS, &[&stream.as_str(), &after, &limit]).await
 }
 
 fn recorded(row: &Row) -> Result<Recorded, SpoolError> {
@@ -105,19 +111,26 @@ pub(super) async fn forget_mark(link: &Link, stream: &StreamName, reader: &str) 
     Ok(link.run(FORGET, &[&stream.as_str(), &reader]).await? > 0)
 }
 
-/// Batches stay for a month longer: histories name numbers by them.
+/// Batches stay for a month longer, and for as long as the ledger names them: numbers are known by them.
 pub(super) async fn purge(link: &Link, stream: &StreamName, before: Timestamp) -> Result<usize, SpoolError> {
     const PURGE: &str = "
-        DELETE FROM record r USING batch b
-        WHERE b.stream = $1 AND r.batch = b.id AND r.stream = b.stream AND r.recorded_at < $2
-            AND b.first + r.place - 1 <= (SELECT min(sequence) FROM mark WHERE stream = $1)
-            AND b.first <= (SELECT min(sequence) FROM mark WHERE stream = $1)";
+        WITH gone AS (
+            DELETE FROM record r USING batch b
+            WHERE b.stream = $1 AND r.batch = b.id AND r.stream = b.stream AND r.recorded_at < $2
+                AND b.first + r.place - 1 <= (SELECT min(sequence) FROM mark WHERE stream = $1)
+                AND b.first <= (SELECT min(sequence) FROM mark WHERE stream = $1)
+            RETURNING b.first + r.place - 1 AS number),
+        noted AS (
+            INSERT INTO counter AS c(name, value) SELECT 'purged:' || $1, max(number) FROM gone HAVING count(*) > 0
+            ON CONFLICT (name) DO UPDATE SET value = greatest(c.value, excluded.value))
+        SELECT count(*) FROM gone";
     const BATCHES: &str = "
         DELETE FROM batch b WHERE b.stream = $1 AND b.at < $2::int8 - 30 * 86400000::int8
             AND b.first + b.records - 1 <= (SELECT min(sequence) FROM mark WHERE stream = $1)
-            AND NOT EXISTS (SELECT 1 FROM record r WHERE r.batch = b.id AND r.stream = b.stream)";
+            AND NOT EXISTS (SELECT 1 FROM record r WHERE r.batch = b.id AND r.stream = b.stream)
+            AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.batch = b.id)";
     let values = (stream.as_str(), sql_time(before));
-    let purged = link.run(PURGE, &[&values.0, &values.1]).await?;
+    let purged = link.rows(PURGE, &[&values.0, &values.1]).await?;
     link.run(BATCHES, &[&values.0, &values.1]).await?;
-    Ok(purged as usize)
+    Ok(purged.first().map_or(0, |row| row.get::<_, i64>(0)) as usize)
 }

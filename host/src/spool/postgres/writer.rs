@@ -6,14 +6,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 use super::batch::{Batch, Ended};
 use super::connect::Link;
-use super::life::{self, Life};
+use super::health::Begun;
+use super::life::{self, Life, Who};
 use super::queue::Queue;
 use super::shared::{Asked, Shared};
 use crate::spool::model::Work;
@@ -114,10 +115,13 @@ impl Writer {
 
     /// Asks until the store has said what became of the batch.
     async fn commit(&mut self, queue: &Queue) -> Ended {
+        if let Err(error) = self.shared.health.is_as_it_was() {
+            return Ended::Out(error);
+        }
         self.shared.health.begins();
         let mut tries = 0;
         loop {
-            let begun = Instant::now();
+            let begun = Begun::now();
             let ended = match timeout(PATIENCE, self.connected()).await {
                 Ok(Ok(())) => self.attempt(queue).await,
                 Ok(Err(error)) => Err(error),
@@ -132,6 +136,10 @@ impl Writer {
                 // Two relays waited for each other, or the connection had been closed meanwhile.
                 Err(SpoolError::Away(_)) if tries < 2 => tries += 1,
                 Err(SpoolError::Lapsed) => return Ended::Lapsed,
+                Err(error @ SpoolError::WentBack { .. }) => {
+                    self.shared.health.goes_back(&error);
+                    return Ended::Out(error);
+                }
                 Err(error) => {
                     if !error.is_of_one() {
                         self.shared.health.fails(&error);
@@ -196,7 +204,7 @@ impl Writer {
         };
         loop {
             match timeout(PATIENCE, self.settle_once(&life)).await {
-                Ok(Ok(Some((link, settled)))) => {
+                Ok(Ok((link, settled))) => {
                     self.link = Some(link);
                     let is_in = settled.last_batch > life.last_batch;
                     self.life = Some(settled);
@@ -207,7 +215,7 @@ impl Writer {
                     );
                     return Ok(is_in);
                 }
-                Ok(Ok(None)) => return Err(SpoolError::Lapsed),
+                Ok(Err(error @ (SpoolError::Lapsed | SpoolError::WentBack { .. }))) => return Err(error),
                 Ok(Err(error)) => self.shared.health.fails(&error),
                 Err(_) => {}
             }
@@ -215,15 +223,16 @@ impl Writer {
         }
     }
 
-    async fn settle_once(&self, life: &Life) -> Result<Option<(Link, Life)>, SpoolError> {
+    async fn settle_once(&self, life: &Life) -> Result<(Link, Life), SpoolError> {
         let link = self.shared.access.connect("writes").await?;
-        let Some((settled, _)) = life::settle(&link, life).await? else {
-            return Ok(None);
+        let Some(settled) = life::settle(&link, life).await? else {
+            let silent = self.shared.health.silence();
+            return Err(life::why_not(&link, life, silent).await?);
         };
         match link.is_in_doubt() {
             // That commit may be as unknown as the other.
             true => Err(SpoolError::Away("the database cancels waits for its standby".into())),
-            false => Ok(Some((link, settled))),
+            false => Ok((link, settled)),
         }
     }
 
@@ -237,7 +246,8 @@ impl Writer {
             self.link = Some(self.shared.access.connect("writes").await?);
         }
         if let (None, Some(link)) = (self.life, &self.link) {
-            let begun = life::begin(link, None, &self.shared.time).await?;
+            let nobody = Who { node: None, home: None };
+            let begun = life::begin(link, nobody, &self.shared.time).await?;
             self.life = Some(begun);
         }
         Ok(())
@@ -262,6 +272,9 @@ impl Writer {
             if reply.send(Ok(found)).is_err() {
                 lost.extend(leased);
             }
+        }
+        if let Some(relays) = batch.relays {
+            self.shared.relays.store(relays, SeqCst);
         }
         for reply in queue.beats {
             let _ = reply.send(Ok(()));
@@ -300,7 +313,7 @@ impl Writer {
         if let (Ok(Ok(())), Some(life), Some(link)) =
             (timeout(PAUSE * 4, self.connected()).await, self.life, &self.link)
         {
-            let ended = timeout(PATIENCE, life::end(link, life.incarnation)).await;
+            let ended = timeout(PATIENCE, life::end(link, &life)).await;
             if let Ok(Err(error)) = ended {
                 tracing::warn!(%error, event = "leases-not-ended", "others take this relay's work over in a minute only");
             }

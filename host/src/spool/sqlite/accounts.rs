@@ -35,6 +35,7 @@ fn bounds(db: &Connection) -> Result<LedgerBounds, SpoolError> {
         begins: MessageId(number("SELECT value FROM counter WHERE name = 'ledger'")?),
         last_record: number("SELECT max(sequence) FROM record WHERE stream = 'charging'")?.max(purged),
         purged,
+        sums_with_numbers: true,
     })
 }
 

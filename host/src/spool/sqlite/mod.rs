@@ -62,6 +62,7 @@ mod checkpoint;
 mod columns;
 mod content;
 mod due;
+mod export;
 mod facets;
 mod forget;
 mod found_by;
@@ -100,6 +101,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(super) use self::access::Beside;
 use self::access::Growth;
+pub(in crate::spool) use self::export::Export;
 use self::leases::{Born, Held, Look};
 pub use self::open::{is_in_use, is_there};
 use self::operator::RequestCount;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::message::StreamName;
 use crate::spool::conformance::support::{charge, message, relayed, sequences};
-use crate::spool::{Inbox, SpoolError};
+use crate::spool::{Inbox, Leases, Room, Space, SpoolError, Streams};
 
 /// A relay on a server of its own, which flushes.
 fn relay(server: &Postgres, durability: Durability) -> Arc<PostgresSpool> {
@@ -15,12 +16,13 @@ fn relay(server: &Postgres, durability: Durability) -> Arc<PostgresSpool> {
     PostgresSpool::open(options(access, durability), "a", None).unwrap()
 }
 
-fn options(access: Access, durability: Durability) -> Options {
+pub(super) fn options(access: Access, durability: Durability) -> Options {
     Options {
         access,
         durability,
         clock: Arc::new(SystemClock),
         forget: None,
+        ledger: LEDGER,
         alive: None,
     }
 }
@@ -178,4 +180,79 @@ async fn a_database_without_a_standby_is_refused_at_the_next_commit_unless_the_c
         assert!(spool.trouble().is_some_and(|trouble| trouble.contains(why)));
         assert_eq!(spool.count("SELECT count(*) FROM message"), 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_came_to_nothing_leaves_no_gap() {
+    numbered(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_numbers_by_a_sequence_is_caught() {
+    if server().is_some() {
+        let told = tokio::spawn(numbered(Some(Liar::NumbersBySequence)));
+        assert!(told.await.is_err(), "a number was given to nothing");
+    }
+}
+
+async fn numbered(liar: Option<Liar>) {
+    let Some(server) = server() else { return };
+    let access = access(server);
+    prepare(&access).unwrap();
+    server.ask(&format!("CREATE SEQUENCE {}.liar", access.schema)).unwrap();
+    let open = || {
+        let spool = PostgresSpool::open(options(access.clone(), Durability::Careless), "a", None).unwrap();
+        *spool.shared.trial.liar.lock().unwrap() = liar;
+        spool
+    };
+    let one = open();
+    let charged = |spool: &PostgresSpool| {
+        let mut acceptance = relayed(spool.next_id(), "bytes");
+        acceptance.appends = vec![charge("relay-in")];
+        acceptance
+    };
+    one.commit(charged(&one)).await.unwrap();
+    *one.shared.trial.dies.lock().unwrap() = Some(false);
+    one.commit(charged(&one)).await.unwrap_err();
+    let again = open();
+    again.commit(charged(&again)).await.unwrap();
+    assert_eq!(sequences(&*again), [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_has_lost_what_it_confirmed_is_named_and_used_no_more() {
+    let Some(server) = server() else { return };
+    let access = access(server);
+    prepare(&access).unwrap();
+    let spool = PostgresSpool::open(options(access.clone(), Durability::Careless), "a", None).unwrap();
+    for _ in 0..2 {
+        spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    }
+    spool.renew().await.unwrap();
+    server
+        .ask(&format!(
+            "UPDATE {}.writer SET last_batch = last_batch - 1",
+            access.schema
+        ))
+        .unwrap();
+    for _ in 0..2 {
+        let refused = spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap_err();
+        assert!(
+            matches!(refused, SpoolError::WentBack { known: 3, found: 2 }),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(spool.room(), Room::None);
+    assert!(
+        spool.is_failed() && !spool.is_closed(),
+        "it says so until it is told to begin anew"
+    );
+    assert!(spool.trouble().is_some_and(|trouble| trouble.contains("went back")));
+    assert!(
+        spool.records(&StreamName::CHARGING, 0, 1).is_err(),
+        "numbers may be given twice"
+    );
+    spool.close().await;
+    let anew = PostgresSpool::open(options(access, Durability::Careless), "a", None).unwrap();
+    anew.commit(relayed(anew.next_id(), "bytes")).await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! What only this store promises, and the stage on which it passes what every store promises.
 
 mod faults;
+mod lives;
 mod plans;
 #[path = "../../../../../tests/support/postgres.rs"]
 #[allow(dead_code, reason = "the tests of the binary use the rest of it")]
@@ -16,6 +17,7 @@ use super::threads::wait;
 use super::{Access, Durability, Options, PostgresSpool, prepare};
 use crate::spool::Spool;
 use crate::spool::conformance::support::{Bystander, HeldClock, NOW, Stage};
+use crate::spool::ledger::Ledger;
 
 /// A store that breaks one promise: for a test of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(super) enum Liar {
     HearsNoWarning,
     /// Whoever has ended its life, it goes on.
     HasNoFence,
+    /// Its records have numbers of a sequence, which a commit that came to nothing does not give back.
+    NumbersBySequence,
 }
 
 /// What a test does to a store.
@@ -58,6 +62,9 @@ pub(super) fn note_statement(sql: &'static str) {
     STATEMENTS.lock().unwrap().insert(sql);
 }
 
+/// Nothing is forgotten.
+const LEDGER: Duration = Duration::from_secs(40 * 86_400);
+
 fn server() -> Option<&'static Postgres> {
     static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
     SERVER.get_or_init(|| Postgres::start(Care::Forgets)).as_ref()
@@ -85,6 +92,7 @@ impl OnPostgres {
             durability: Durability::Careless,
             clock: Arc::new(clock.clone()),
             forget: None,
+            ledger: LEDGER,
             alive: Some(Arc::new(clock.clone())),
         };
         Some(Self {
@@ -118,6 +126,10 @@ impl Stage for OnPostgres {
 
     fn operator(&self) -> Arc<dyn Bystander> {
         PostgresSpool::beside(self.options.clone()).unwrap()
+    }
+
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        Some(PostgresSpool::beside(self.options.clone()).unwrap())
     }
 
     fn messages(&self) -> u64 {

@@ -6,8 +6,8 @@ use crate::spool::conformance::support::*;
 use crate::spool::{By, Events, Inbox, Leases, Operator, Queue, Requests, Selection, Settlement, Streams};
 
 /// Tables that grow with the number of messages.
-const GROW: [&str; 10] = [
-    "message", "content", "outgoing", "event", "request", "lookup", "copy_of", "history", "batch", "record",
+const GROW: [&str; 11] = [
+    "message", "content", "outgoing", "event", "request", "lookup", "copy_of", "history", "batch", "record", "ledger",
 ];
 
 /// Where this stands in a statement, it goes through all rows, and says why beside it.
@@ -90,6 +90,8 @@ async fn use_every_verb(spool: &Arc<PostgresSpool>) {
     spool.trace("1", &by).unwrap();
     spool.waiting_since(numbers[2]).unwrap();
     spool.records(&StreamName::CHARGING, 0, 10).unwrap();
+    spool.accounts(numbers[0], numbers[2], 10).unwrap();
+    spool.owners_of_records(0, 10).unwrap();
     spool.set_mark(&StreamName::CHARGING, "x", Mark::default()).unwrap();
     spool.purge(&StreamName::CHARGING, NOW).unwrap();
 }

@@ -1,5 +1,6 @@
 //! What has changed in a snapshot, as statements: one for each kind of row, whatever the number of rows.
 
+mod ledger;
 mod mail;
 mod requests;
 
@@ -48,6 +49,7 @@ pub(super) fn writes(snapshot: &Snapshot, reach: &Reach, stamp: &Stamp) -> Resul
     requests::requests(snapshot, stamp, &mut all)?;
     requests::history(snapshot, stamp, &mut all)?;
     requests::records(snapshot, stamp, &mut all);
+    ledger::movements(snapshot, stamp, &mut all)?;
     requests::values(snapshot, reach, &mut all);
     Ok(all)
 }
