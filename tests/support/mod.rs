@@ -18,6 +18,7 @@ mod postfix;
 #[allow(dead_code, reason = "the tests of the store use the rest of it")]
 pub mod postgres;
 mod process;
+mod proxy;
 mod registry;
 mod relay;
 pub mod sample;
@@ -38,6 +39,7 @@ pub use peer::{Peer, Taken};
 pub use plugins::{ALL_GRANTS, Link, guest, plugin, root};
 pub use postfix::Postfix;
 pub use process::{Process, Said, binary, mm4relay};
+pub use proxy::{Cut, Proxy};
 pub use registry::Registry;
 pub use relay::{Relay, config, config_at, config_of};
 pub use server::answer_as_server;

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,6 +32,11 @@ pub const USER: &str = "postgres";
 impl Postgres {
     /// `None` where no server is installed: the test says so, and fails with `MM4RELAY_REQUIRE_TOOLS=1`.
     pub fn start(care: Care) -> Option<Self> {
+        Self::start_with(care, "")
+    }
+
+    /// With further settings, lines of `postgresql.conf`.
+    pub fn start_with(care: Care, more: &str) -> Option<Self> {
         let Some(programs) = programs() else {
             let required = std::env::var_os("MM4RELAY_REQUIRE_TOOLS").is_some_and(|value| value == "1");
             assert!(
@@ -41,13 +46,8 @@ impl Postgres {
             println!("SKIPPED: PostgreSQL 15 or later is missing");
             return None;
         };
-        let folder = tempfile::Builder::new().prefix("mm4pg").tempdir().expect("a folder");
-        let user = server_user();
-        if let Some((user, group)) = user {
-            chown(folder.path(), Some(user), Some(group)).expect("a folder of the server's");
-        }
-        let data = folder.path().join("data");
-        let init = as_server(&programs.join("initdb"), user)
+        let folder = own_folder();
+        let init = as_server(&programs.join("initdb"), server_user())
             .args([
                 "--username",
                 USER,
@@ -58,32 +58,87 @@ impl Postgres {
                 "C.UTF-8",
                 "--encoding",
                 "UTF8",
-                "--pgdata",
             ])
-            .arg(&data)
+            .arg("--pgdata")
+            .arg(folder.path().join("data"))
             .output()
             .expect("initdb");
         assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|free| free.local_addr())
-            .expect("a port")
-            .port();
         let flush = if care == Care::Flushes { "on" } else { "off" };
-        let mut settings = format!(
-            "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\nmax_connections = 400\n\
-             fsync = {flush}\nfull_page_writes = {flush}\nwal_level = replica\nmax_wal_senders = 4\n",
+        let settings = format!(
+            "listen_addresses = '127.0.0.1'\nmax_connections = 400\nfsync = {flush}\nfull_page_writes = {flush}\n\
+             wal_level = replica\nmax_wal_senders = 8\nwal_keep_size = '256MB'\nhot_standby = on\nlogging_collector = off\n\
+             log_min_messages = warning\nshared_buffers = 64MB\n{more}\n"
+        );
+        Some(Self::run(folder, free_port(), &settings))
+    }
+
+    /// A server that has what this one has, and follows it under this name: what is committed here is there too, if
+    /// `synchronous_standby_names` names it. It listens on `port`, or on a free one.
+    pub fn follow(&self, name: &str, port: Option<u16>, more: &str) -> Self {
+        let folder = own_folder();
+        let copied = as_server(&programs().unwrap_or_default().join("pg_basebackup"), server_user())
+            .args(["--checkpoint=fast", "--no-sync", "-w", "-U", USER, "-h"])
+            .arg(self.socket())
+            .args(["-p", &self.port.to_string(), "-D"])
+            .arg(folder.path().join("data"))
+            .output()
+            .expect("pg_basebackup");
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let settings = format!(
+            "primary_conninfo = 'host={} port={} user={USER} application_name={name}'\n{more}\n",
+            self.socket().display(),
+            self.port
+        );
+        write_as_server(&folder.path().join("data/standby.signal"), "");
+        Self::run(folder, port.unwrap_or_else(free_port), &settings)
+    }
+
+    /// A standby writes from now on.
+    pub fn promote(&self) {
+        assert_eq!(self.ask("SELECT pg_promote()").as_deref(), Ok("t"), "it is promoted");
+    }
+
+    /// Waits until a commit here waits for a standby, and a standby is there.
+    pub fn wait_for_standby(&self) {
+        const IN_STEP: &str = "SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')";
+        let begun = Instant::now();
+        while self.ask(IN_STEP).as_deref() != Ok("1") {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "no standby is in step:\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// On a folder with its data. Settings here go before those that are there.
+    fn run(folder: tempfile::TempDir, port: u16, settings: &str) -> Self {
+        let file = folder.path().join("data/postgresql.auto.conf");
+        let before = fs::read_to_string(&file).unwrap_or_default();
+        let place = format!(
+            "port = {port}\nunix_socket_directories = '{}'\n",
             folder.path().display()
         );
-        settings.push_str("logging_collector = off\nlog_min_messages = warning\nshared_buffers = 64MB\n");
-        let file = data.join("postgresql.auto.conf");
-        fs::write(&file, settings).expect("settings");
-        if let Some((user, group)) = user {
-            chown(&file, Some(user), Some(group)).expect("settings of the server's");
-        }
+        write_as_server(&file, &format!("{before}{settings}{place}"));
         let keeper = keep(folder.path());
         let server = Self { folder, keeper, port };
         server.wait();
-        Some(server)
+        server
+    }
+
+    /// Settings with which it shows this certificate: the files of `(certificate, key)`, in copies of its own.
+    pub fn with_certificate(&self, certificate: &Path, key: &Path) {
+        for (from, name) in [(certificate, "shown.pem"), (key, "shown.key")] {
+            let text = fs::read_to_string(from).expect("a file of PEM");
+            write_as_server(&self.folder.path().join("data").join(name), &text);
+        }
+        let shown = ["ssl_cert_file = 'shown.pem'", "ssl_key_file = 'shown.key'", "ssl = on"];
+        for setting in shown {
+            self.ask(&format!("ALTER SYSTEM SET {setting}")).expect("it is set");
+        }
+        self.ask("SELECT pg_reload_conf()").expect("it is read again");
     }
 
     /// It ends as if its machine had.
@@ -135,9 +190,7 @@ impl Postgres {
         let to = self.folder.path().join("standby");
         fs::create_dir_all(&to).expect("a folder for the standby");
         let user = server_user();
-        if let Some((user, group)) = user {
-            chown(&to, Some(user), Some(group)).expect("a folder of the standby's");
-        }
+        to_server(&to);
         let server = format!(
             "host={} port={} user={USER} application_name=standby",
             self.socket().display(),
@@ -154,13 +207,17 @@ impl Postgres {
     fn wait(&self) {
         let begun = Instant::now();
         while self.ask("SELECT 1").is_err() {
-            let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
-                "the server does not answer:\n{log}"
+                "the server does not answer:\n{}",
+                self.log()
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }
 
@@ -168,6 +225,31 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.crash();
     }
+}
+
+fn own_folder() -> tempfile::TempDir {
+    let folder = tempfile::Builder::new().prefix("mm4pg").tempdir().expect("a folder");
+    to_server(folder.path());
+    folder
+}
+
+/// From now on it is the server's.
+fn to_server(path: &Path) {
+    if let Some((user, group)) = server_user() {
+        chown(path, Some(user), Some(group)).expect("it is the server's");
+    }
+}
+
+/// For nobody else to read: of keys, the server insists on that.
+fn write_as_server(file: &Path, text: &str) {
+    fs::write(file, text).expect("a file of the server's");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("its rights");
+    to_server(file);
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    free.expect("a port").port()
 }
 
 /// A server that ends when this program does.
