@@ -226,7 +226,10 @@ impl Import<'_> {
         const SALT: &str = "UPDATE counter SET value = $1 WHERE name = 'salt'";
         const IDS: &str = "INSERT INTO counter(name, value) VALUES('ids', $1)";
         const NODES: &str = "UPDATE node SET ceiling = greatest(ceiling, $1)";
-        const LEDGER: &str = "UPDATE counter SET value = greatest(value, $1) WHERE name = 'ledger'";
+        // Ids are reserved ahead of the time: what was carried is older than now.
+        const LEDGER: &str = "
+            UPDATE counter SET value = greatest(value, least($1, (extract(epoch FROM clock_timestamp()) * 1000000)::int8))
+            WHERE name = 'ledger'";
         let link = Arc::clone(&self.link);
         wait(self.handle, async move {
             link.run(LAST, &[]).await?;
