@@ -73,6 +73,9 @@ fn a_viewer_looks_with_numbers_masked_and_changes_nothing() {
         ("POST", "/v1/reload", String::new()),
         ("POST", "/v1/stop", String::new()),
         ("GET", "/v1/tokens", String::new()),
+        // Not told what is wrong with a question that they may not ask.
+        ("GET", "/v1/queue/no-id/content", String::new()),
+        ("POST", "/v1/configuration/apply", "{\"txt\": 1}".to_owned()),
     ] {
         let (status, problem) = away.with(&viewer, method, path, &body);
         assert_eq!((status, &problem["type"]), (403, &json!("forbidden")), "{path}");

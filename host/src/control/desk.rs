@@ -156,7 +156,8 @@ impl Desk {
         done.unwrap_or_else(|error| Err(Problem::new(Kind::Internal, format!("a bug: {error}"))))
     }
 
-    fn admit<A: Ask>(&self, who: &Who) -> Result<(), Problem> {
+    /// Whether they may ask this at all.
+    pub(super) fn admit<A: Ask>(&self, who: &Who) -> Result<(), Problem> {
         if who.role >= A::ROLE && (who.sees_numbers || !A::REVEALS) {
             return Ok(());
         }

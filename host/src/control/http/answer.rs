@@ -59,7 +59,8 @@ async fn answer<A: Ask>(
     let most = if who.role >= A::ROLE { A::MOST_OCTETS } else { 1 << 10 };
     let asked = match read::<A>(&path, request, most).await {
         Ok(asked) => asked,
-        Err(problem) => return refuse(&problem),
+        // Who may not ask is told that, whatever they asked.
+        Err(problem) => return refuse(&desk.admit::<A>(&who).err().unwrap_or(problem)),
     };
     match desk.tell(&who, asked).await {
         Ok(answer) => match serde_json::to_vec(&answer) {
