@@ -146,7 +146,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Nothing that was acknowledged is lost, nothing is charged or answered twice, and numbers have no gap.
+    /// Nothing that was acknowledged is lost, nothing is charged twice, all is answered, and numbers have no gap.
     pub fn is_whole(&self) {
         assert_eq!(self.queue.trim(), "nothing in the queue");
         let lost: Vec<&String> = self
@@ -157,13 +157,15 @@ impl Found {
         assert_eq!(lost, Vec::<&String>::new(), "acknowledged, and never delivered");
         let counted: Vec<u64> = (1..=self.sequences.len() as u64).collect();
         assert!(self.sequences == counted, "numbers without gaps, and none twice");
+        for (what, by) in [("taken", &self.charged_in), ("sent on", &self.charged_out)] {
+            let twice: Vec<_> = by.iter().filter(|(_, times)| **times > 1).collect();
+            assert!(twice.is_empty(), "{what} twice: {twice:?}");
+        }
         for (what, by) in [
             ("taken", &self.charged_in),
             ("sent on", &self.charged_out),
             ("answered", &self.answered),
         ] {
-            let twice: Vec<_> = by.iter().filter(|(_, times)| **times > 1).collect();
-            assert!(twice.is_empty(), "{what} twice: {twice:?}");
             assert!(
                 by.keys().eq(self.arrived.keys()),
                 "{what}: what arrived, and nothing else"
@@ -171,9 +173,10 @@ impl Found {
         }
     }
 
-    /// Deliveries beyond the first of each message.
+    /// Deliveries beyond the first of each message, and of each answer.
     pub fn repeated(&self) -> usize {
-        self.arrived.values().map(|times| times - 1).sum()
+        let all = self.arrived.values().chain(self.answered.values());
+        all.map(|times| times - 1).sum()
     }
 
     pub fn print(&self) {
