@@ -4,7 +4,65 @@ use std::time::Instant;
 
 use super::{ACK, config, config_at, say};
 use crate::support::postgres::{Care, Postgres};
-use crate::support::{Conversation, Peer, Relay, eventually, sample};
+use crate::support::{Authority, Certificate, Conversation, Peer, Relay, eventually, sample};
+
+fn show(server: &Postgres, shown: &Certificate) {
+    server.with_certificate(&shown.certificate, &shown.key);
+}
+
+#[test]
+fn the_database_is_spoken_to_over_tls_and_only_with_a_certificate_of_its_name_and_authority() {
+    let Some(server) = Postgres::start(Care::Flushes) else {
+        return;
+    };
+    let (ours, others) = (Authority::new(), Authority::new());
+    let (a, b) = (Peer::start(), Peer::start());
+    let trusts = |authority: &Authority| {
+        let spool = format!(
+            "durability = \"single-machine\"\nca = \"{}\"",
+            authority.file().display()
+        );
+        config_at("one", &[("localhost", server.port)], &a, &b, &spool)
+    };
+    let mut relay = Relay::stopped(&trusts(&ours));
+    let refused = |why: &str| {
+        let output = relay.command(&["cluster", "init"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{why}: {said}");
+    };
+    refused("TLS");
+    show(&server, &others.issue("localhost"));
+    refused("certificate");
+    show(&server, &ours.issue("db.other.example"));
+    refused("certificate");
+    show(&server, &ours.issue_expired("localhost"));
+    refused("certificate");
+    show(&server, &ours.issue("localhost"));
+    eventually("the tables are made", || {
+        relay.command(&["cluster", "init"]).status.success().then_some(())
+    });
+    relay.start_again();
+    say(
+        &relay,
+        sample::FROM,
+        sample::TO,
+        &sample::with_body("m1", &[], b"hello\r\n"),
+    );
+    b.wait_for(1);
+    let encrypted = |ssl: bool| {
+        let asked = format!(
+            "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+             WHERE application_name LIKE 'mm4relay%' AND ssl = {ssl}"
+        );
+        server
+            .ask(&asked)
+            .expect("it is counted")
+            .parse::<u32>()
+            .expect("a number")
+    };
+    assert!(encrypted(true) > 0);
+    assert_eq!(encrypted(false), 0, "nothing in the clear");
+}
 
 #[test]
 fn a_sender_hears_451_while_a_commit_is_unknown_and_nothing_is_sent() {

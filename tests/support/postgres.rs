@@ -128,6 +128,19 @@ impl Postgres {
         server
     }
 
+    /// Settings with which it shows this certificate: the files of `(certificate, key)`, in copies of its own.
+    pub fn with_certificate(&self, certificate: &Path, key: &Path) {
+        for (from, name) in [(certificate, "shown.pem"), (key, "shown.key")] {
+            let text = fs::read_to_string(from).expect("a file of PEM");
+            write_as_server(&self.folder.path().join("data").join(name), &text);
+        }
+        let shown = ["ssl_cert_file = 'shown.pem'", "ssl_key_file = 'shown.key'", "ssl = on"];
+        for setting in shown {
+            self.ask(&format!("ALTER SYSTEM SET {setting}")).expect("it is set");
+        }
+        self.ask("SELECT pg_reload_conf()").expect("it is read again");
+    }
+
     /// It ends as if its machine had.
     pub fn crash(&mut self) {
         drop(self.keeper.stdin.take());
