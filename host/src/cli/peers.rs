@@ -52,10 +52,10 @@ enum Command {
         #[command(flatten)]
         spool: SpoolArgs,
         peer: String,
-        /// `30 min`, `1h`, `2 days`; without it, until somebody resumes
+        /// `30 min`, `1h`, `2 days`; without it, until `resume`
         #[arg(long = "for", value_name = "TIME", value_parser = duration)]
         time: Option<Duration>,
-        /// For those who come after
+        /// The reason, for other operators
         #[arg(long)]
         reason: String,
         /// Wait for what is being sent for so long; the drain goes on afterwards too

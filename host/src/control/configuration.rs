@@ -56,7 +56,7 @@ impl Ask for Compare {
     }
 }
 
-/// What would be wrong with this text in the place of the configuration's file, and what it would change. ConfigurationFiles that it
+/// What would be wrong with this text in the place of the configuration's file, and what it would change. Files that it
 /// includes are read where the file's own would be. Nothing is changed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
