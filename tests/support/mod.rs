@@ -77,3 +77,15 @@ pub fn own_host() -> Ipv4Addr {
     let [.., high, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, high.max(1), low, NEXT.fetch_add(1, Ordering::Relaxed))
 }
+
+/// Whether seven digits in a row of a subscriber's number stand in a text, however they are spaced: what a mask leaves
+/// (country and area) is shorter, and so is what a time of day, a count or an identifier has by chance.
+pub fn shows(text: &str, number: &str) -> bool {
+    let text: String = text
+        .chars()
+        .filter(|c| !matches!(c, '-' | ' ' | '.' | '(' | ')'))
+        .collect();
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    assert!(digits.len() >= 7, "{number} is too short to be told from a figure");
+    (0..=digits.len() - 7).any(|at| text.contains(&digits[at..at + 7]))
+}
