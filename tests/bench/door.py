@@ -179,7 +179,7 @@ def main():
         folder = arguments.keep or pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         sink = started("peer", "--listen", "127.0.0.1:0")
-        hosts = {"a": "127.0.0.1:9", "b": line(sink, ""), "c": "127.0.0.1:9"}
+        hosts = {"a": "127.0.0.1:9", "b": line(sink, "listening on "), "c": "127.0.0.1:9"}
         config = folder / "relay.toml"
         config.write_text(CONFIG + "".join(PEER.format(letter=letter, host=host) for letter, host in hosts.items()))
         relay = started("run", "--config", config)

@@ -137,7 +137,9 @@ def free_port():
 
 
 def wait_for_port(port, what):
-    for _ in range(400):
+    # A relay compiles its plug-ins first: one in Python takes half a minute.
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
         try:
             with socket.create_connection(("127.0.0.1", port), 1):
                 return
