@@ -160,29 +160,20 @@ impl Postgres {
 
     /// What a statement prints, a line for each row.
     pub fn ask(&self, sql: &str) -> Result<String, String> {
-        let asked = Command::new(programs().unwrap_or_default().join("psql"))
-            .args([
-                "-X",
-                "-q",
-                "-A",
-                "-t",
-                "-w",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-U",
-                USER,
-                "-d",
-                "postgres",
-                "-h",
-            ])
-            .arg(self.socket())
-            .args(["-p", &self.port.to_string(), "-c", sql])
-            .output()
-            .map_err(|error| error.to_string())?;
+        let asked = self.psql().args(["-c", sql]).output().map_err(|error| error.to_string())?;
         match asked.status.success() {
             true => Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned()),
             false => Err(String::from_utf8_lossy(&asked.stderr).into_owned()),
         }
+    }
+
+    /// A client of it.
+    pub fn psql(&self) -> Command {
+        let mut psql = Command::new(programs().unwrap_or_default().join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", "postgres", "-h"])
+            .arg(self.socket())
+            .args(["-p", &self.port.to_string()]);
+        psql
     }
 
     /// The log's receiver, as a standby that has everything flushed: PostgreSQL waits for it by the name `standby`.

@@ -27,6 +27,7 @@ pub(crate) fn database(shared: &SharedSpool) -> anyhow::Result<Database> {
         database: shared.database.clone(),
         schema: SCHEMA.into(),
         tls: tls.transpose()?.map(Arc::new),
+        writes: Arc::default(),
     };
     let durability = match shared.durability {
         Durability::Replicated => postgres::Durability::Replicated,

@@ -107,6 +107,7 @@ fn shared(database: &Database, clock: SharedClock, ledger: Duration) -> postgres
     postgres::Options {
         access: database.access.clone(),
         durability: database.durability,
+        patience: postgres::Patience::default(),
         clock,
         forget: Some(FORGET),
         ledger,

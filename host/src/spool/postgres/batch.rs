@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Durability;
 use super::connect::Link;
 use super::lease::{Asker, give_back};
-use super::life::{self, ID_RESERVE, Life};
+use super::life::{self, ID_RESERVE, Life, Whom};
 use super::load::{Snapshot, load};
 use super::queue::Queue;
 use super::rows::{sql_id, sql_time};
@@ -74,9 +74,9 @@ impl<'w> Batch<'w> {
         self.link.say("BEGIN").await?;
         let batch = self.fence().await?;
         let mut reach = Reach::default();
-        queue.works.iter().for_each(|(work, _)| work.reach(&mut reach));
+        queue.works().for_each(|work| work.reach(&mut reach));
         let mut snapshot = load(self.link, self.shared.salt, &reach).await?;
-        for (work, _) in &queue.works {
+        for work in queue.works() {
             let made = self
                 .may(work, &snapshot)
                 .map_or_else(Err, |()| snapshot.state.apply(work, now));
@@ -101,7 +101,7 @@ impl<'w> Batch<'w> {
         if !queue.beats.is_empty() {
             self.made.relays = Some(life::count(self.link, &self.shared.time).await?);
         }
-        let settled = queue.works.iter().filter_map(|(work, _)| match &**work {
+        let settled = queue.works().filter_map(|work| match work {
             Work::Settle(event, _) => Some(Leased::Event(*event)),
             _ => None,
         });
@@ -119,8 +119,13 @@ impl<'w> Batch<'w> {
         Ok(())
     }
 
+    /// Who has been silent may have waited for the store, as this relay did: it must have had the time to say a word.
     async fn take_over(&self) -> Result<(), SpoolError> {
-        let over = life::take_over(self.link, self.life.incarnation, &self.shared.time).await?;
+        let whom = match self.shared.health.in_touch() >= self.shared.patience.others {
+            true => Whom::Silent,
+            false => Whom::Over,
+        };
+        let over = life::take_over(self.link, (self.life.incarnation, whom), &self.shared.time).await?;
         if !over.is_empty() {
             tracing::warn!(
                 relays = over.len(),
@@ -161,8 +166,8 @@ impl<'w> Batch<'w> {
 
     /// The received bytes of what is accepted and stays.
     async fn contents(&self, queue: &Queue, snapshot: &Snapshot) -> Result<(), SpoolError> {
-        for ((work, _), made) in queue.works.iter().zip(&self.made.works) {
-            let Work::Accept(acceptance) = &**work else { continue };
+        for (work, made) in queue.works().zip(&self.made.works) {
+            let Work::Accept(acceptance) = work else { continue };
             if made.is_err() || !snapshot.state.messages.contains_key(&acceptance.id) {
                 continue;
             }
@@ -180,7 +185,7 @@ impl<'w> Batch<'w> {
     /// The relay's next start gives none of the ids that it has given.
     async fn reserve_ids(&mut self, queue: &Queue) -> Result<(), SpoolError> {
         const RESERVE: &str = "UPDATE node SET ceiling = $2 WHERE id = $1 AND ceiling <= $3";
-        let accepted = queue.works.iter().filter_map(|(work, _)| match &**work {
+        let accepted = queue.works().filter_map(|work| match work {
             Work::Accept(acceptance) => Some(sql_id(acceptance.id)),
             _ => None,
         });

@@ -81,7 +81,7 @@ pub fn fence(access: &Access, name: &str) -> Result<Option<Duration>, SpoolError
     })
 }
 
-/// Gives others what relays had that are over, or silent for too long. Blocks.
+/// Gives others what relays had whose life was ended, as far as those cannot be certain of it any more. Blocks.
 ///
 /// # Errors
 /// The database cannot be reached.
@@ -90,7 +90,9 @@ pub fn take_over(access: &Access) -> Result<(), SpoolError> {
     let handle = threads.handle().ok_or(SpoolError::Closed)?;
     wait(&handle, async move {
         let link = access.connect("watches").await?;
-        life::take_over(&link, 0, &life::Time::Database).await.map(drop)
+        life::take_over(&link, (0, life::Whom::Over), &life::Time::Database)
+            .await
+            .map(drop)
     })
 }
 

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::lookup_host;
+use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -33,12 +36,16 @@ pub struct Access {
     pub schema: String,
     /// `None`: without TLS.
     pub tls: Option<Arc<ClientConfig>>,
+    /// Which of the hosts was found to write: it is asked first.
+    pub writes: Arc<AtomicUsize>,
 }
 
 /// One connection.
 pub(super) struct Link {
     pub(super) client: Client,
     doubt: Arc<AtomicBool>,
+    /// For how long an answer is waited for. `None`: whoever asks waits for as long as he wants to.
+    patience: Option<Duration>,
     prepared: Mutex<HashMap<&'static str, Statement>>,
 }
 
@@ -50,40 +57,50 @@ pub(super) struct Write {
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// How long one address may take to answer. One that accepts a connection and says nothing, such as a machine that stands still,
+/// must not hide the one that writes by now.
+const ADDRESS: Duration = Duration::from_secs(5);
+
 impl Access {
+    /// To whichever host writes: each address in turn, for a time of its own.
     pub(super) async fn connect(&self, what_for: &str) -> Result<Link, SpoolError> {
-        let mut config = tokio_postgres::Config::new();
-        for (host, port) in &self.hosts {
-            config.host(host).port(*port);
+        let (first, mut said) = (self.writes.load(SeqCst), Vec::new());
+        for number in (0..self.hosts.len()).map(|step| (first + step) % self.hosts.len()) {
+            let (host, port) = &self.hosts[number];
+            for address in addresses(host, *port).await {
+                let tried = timeout(ADDRESS, self.connect_to((host, *port), address, what_for)).await;
+                match tried.unwrap_or_else(|_| Err(format!("it said nothing for {} s", ADDRESS.as_secs()))) {
+                    Ok(link) => {
+                        self.writes.store(number, SeqCst);
+                        return Ok(link);
+                    }
+                    Err(error) => said.push(format!("{host}:{port}: {error}")),
+                }
+            }
         }
-        config.user(&self.user).dbname(&self.database);
-        if let Some(password) = &self.password {
-            config.password(password);
-        }
-        let schema = self.schema.replace('\\', "\\\\").replace(' ', "\\ ");
-        // A cancelled wait for a standby is told by a warning, and must not be hidden.
-        let options = format!(
-            "-c search_path={schema} -c synchronous_commit=on -c client_min_messages=warning -c statement_timeout=0 \
-             -c idle_in_transaction_session_timeout=10s"
-        );
-        config.options(options).application_name(format!("mm4relay {what_for}"));
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        config
-            .connect_timeout(SILENCE / 2)
-            .tcp_user_timeout(SILENCE)
-            .keepalives_idle(SILENCE);
+        Err(SpoolError::Away(match said.is_empty() {
+            true => "no host of the database has an address".into(),
+            false => said.join("; "),
+        }))
+    }
+
+    async fn connect_to(
+        &self,
+        at: (&str, u16),
+        address: Option<IpAddr>,
+        what_for: &str,
+    ) -> Result<Link, String> {
+        let config = self.config(at, address, what_for);
         let doubt = Arc::new(AtomicBool::new(false));
         let client = match &self.tls {
             Some(tls) => {
-                config.ssl_mode(SslMode::Require);
                 let tls = MakeRustlsConnect::new(ClientConfig::clone(tls));
-                let (client, connection) = config.connect(tls).await.map_err(|error| away(&error))?;
+                let (client, connection) = config.connect(tls).await.map_err(|error| with_causes(&error))?;
                 tokio::spawn(drive(connection, Arc::clone(&doubt)));
                 client
             }
             None => {
-                config.ssl_mode(SslMode::Disable);
-                let (client, connection) = config.connect(NoTls).await.map_err(|error| away(&error))?;
+                let (client, connection) = config.connect(NoTls).await.map_err(|error| with_causes(&error))?;
                 tokio::spawn(drive(connection, Arc::clone(&doubt)));
                 client
             }
@@ -91,9 +108,50 @@ impl Access {
         Ok(Link {
             client,
             doubt,
+            patience: None,
             prepared: Mutex::default(),
         })
     }
+
+    fn config(&self, (host, port): (&str, u16), address: Option<IpAddr>, what_for: &str) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config.host(host).port(port);
+        if let Some(address) = address {
+            config.hostaddr(address);
+        }
+        config.user(&self.user).dbname(&self.database);
+        if let Some(password) = &self.password {
+            config.password(password);
+        }
+        let schema = self.schema.replace('\\', "\\\\").replace(' ', "\\ ");
+        // A cancelled wait for a standby is told by a warning, and must not be hidden. Whoever waits for a lock gives up before he
+        // is given up: so an answer that nobody waits for leaves nothing behind.
+        let options = format!(
+            "-c search_path={schema} -c synchronous_commit=on -c client_min_messages=warning -c statement_timeout=0 \
+             -c lock_timeout=20s -c idle_in_transaction_session_timeout=10s"
+        );
+        config.options(options).application_name(format!("mm4relay {what_for}"));
+        config.ssl_mode(match &self.tls {
+            Some(_) => SslMode::Require,
+            None => SslMode::Disable,
+        });
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        config
+            .connect_timeout(ADDRESS)
+            .tcp_user_timeout(SILENCE)
+            .keepalives_idle(SILENCE);
+        config
+    }
+}
+
+/// `None`: a socket in a folder, which has none. A name that is not known at this moment hides no other host.
+async fn addresses(host: &str, port: u16) -> Vec<Option<IpAddr>> {
+    if host.starts_with('/') {
+        return vec![None];
+    }
+    let found = timeout(ADDRESS, lookup_host((host, port))).await;
+    let found = found.into_iter().flatten().flatten();
+    found.map(|address| Some(address.ip())).collect()
 }
 
 /// Moves a connection's octets until it ends. What the server warns of arrives before the answer that it is about.
@@ -116,10 +174,27 @@ impl Link {
         self.doubt.load(SeqCst)
     }
 
+    /// A connection that has not answered for so long is given up.
+    pub(super) fn answering_within(self, patience: Duration) -> Self {
+        Self {
+            patience: Some(patience),
+            ..self
+        }
+    }
+
     pub(super) async fn rows(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, SpoolError> {
-        let statement = self.prepare(sql).await?;
-        let rows = self.client.query(&statement, values).await;
-        rows.map_err(|error| failed(&error))
+        let rows = async {
+            let statement = self.prepare(sql).await?;
+            let rows = self.client.query(&statement, values).await;
+            rows.map_err(|error| failed(&error))
+        };
+        let Some(patience) = self.patience else {
+            return rows.await;
+        };
+        timeout(patience, rows).await.unwrap_or_else(|_| {
+            self.doubt.store(true, SeqCst);
+            Err(SpoolError::Away(format!("no answer within {} s", patience.as_secs())))
+        })
     }
 
     pub(super) async fn run(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, SpoolError> {
@@ -188,15 +263,17 @@ async fn in_order<T>(mut futures: Vec<Boxed<'_, T>>) -> Vec<T> {
 /// Whose fault an error is decides who is told.
 pub(super) fn failed(error: &tokio_postgres::Error) -> SpoolError {
     let Some(said) = error.as_db_error() else {
-        return away(error);
+        return SpoolError::Away(with_causes(error));
     };
     let text = format!("{} ({})", said.message(), said.code().code());
     match said.code() {
+        // What holds the lock is a commit that waits for its standby, most likely.
+        code if *code == SqlState::LOCK_NOT_AVAILABLE => SpoolError::Away(format!("behind a commit that waits: {text}")),
         code if *code == SqlState::DISK_FULL => SpoolError::Full(text),
         // Data that no row can hold, or that contradicts what is there.
         code if ["22", "23", "54"].iter().any(|class| code.code().starts_with(class)) => SpoolError::Unfit(text),
-        // It is being shut down, has failed over, or has no connection left.
-        code if ["57", "08", "53", "25"]
+        // It is being shut down, has failed over, or has no connection left; or two relays waited for each other.
+        code if ["57", "08", "53", "25", "40"]
             .iter()
             .any(|class| code.code().starts_with(class)) =>
         {
@@ -206,12 +283,12 @@ pub(super) fn failed(error: &tokio_postgres::Error) -> SpoolError {
     }
 }
 
-fn away(error: &tokio_postgres::Error) -> SpoolError {
+fn with_causes(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(deeper) = cause {
         text.push_str(&format!(": {deeper}"));
         cause = deeper.source();
     }
-    SpoolError::Away(text)
+    text
 }

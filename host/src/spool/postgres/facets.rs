@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -19,9 +18,6 @@ use crate::spool::{
     Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Outcome, PendingEvent, Queue, Receipt,
     Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Unfinished, Values,
 };
-
-/// How long a sender waits for its answer; after that nobody knows whether its message is in the store.
-const COMMIT_WITHIN: Duration = Duration::from_secs(30);
 
 impl PostgresSpool {
     async fn leased(&self, wanted: Wanted, limit: usize) -> Result<Found, SpoolError> {
@@ -92,11 +88,8 @@ impl Inbox for PostgresSpool {
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
         Box::pin(async move {
             let id = acceptance.id;
-            let work = self.shared.work(Work::Accept(Box::new(acceptance)));
-            match tokio::time::timeout(COMMIT_WITHIN, work).await {
-                Ok(made) => made.map(|_| Receipt { id }),
-                Err(_) => Err(SpoolError::Unsettled),
-            }
+            self.shared.work_in_time(Work::Accept(Box::new(acceptance))).await?;
+            Ok(Receipt { id })
         })
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Health(Mutex<Known>);
 struct Known {
     /// When the last batch began that was confirmed.
     confirmed: Option<Begun>,
+    /// Since when batches have been confirmed without a long pause between them.
+    in_touch: Option<Instant>,
     /// Since when one is under way.
     begun: Option<Instant>,
     trouble: Option<String>,
@@ -57,7 +59,16 @@ impl Health {
     /// A batch that began then is durable.
     pub(super) fn confirms(&self, begun: Begun) {
         let mut known = self.known();
+        let long = known.confirmed.is_none_or(|before| before.elapsed() >= CERTAIN);
+        if long {
+            known.in_touch = Some(Instant::now());
+        }
         (known.confirmed, known.begun, known.trouble) = (Some(begun), None, None);
+    }
+
+    /// For how long the store has been there, as far as this relay has seen it.
+    pub(super) fn in_touch(&self) -> Duration {
+        self.known().in_touch.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     pub(super) fn fails(&self, error: &SpoolError) {
@@ -158,6 +169,24 @@ mod tests {
         );
         assert_eq!(ago(0, 31), (false, Room::None), "its machine slept");
         assert!(!Health::default().is_certain(), "nothing was ever confirmed");
+    }
+
+    #[test]
+    fn a_relay_that_was_out_of_touch_begins_to_count_anew_when_it_is_back() {
+        let health = Health::default();
+        let ago = |seconds| Begun {
+            steady: Instant::now() - Duration::from_secs(seconds),
+            wall: SystemTime::now(),
+        };
+        let since = |health: &Health| health.known().in_touch.unwrap();
+        assert_eq!(health.in_touch(), Duration::ZERO);
+        health.confirms(ago(20));
+        let first = since(&health);
+        health.confirms(ago(10));
+        assert_eq!(since(&health), first, "it was heard again and again");
+        health.confirms(ago(31));
+        health.confirms(Begun::now());
+        assert!(since(&health) > first, "others may have waited for the store as it did");
     }
 
     #[test]

@@ -200,13 +200,30 @@ pub(super) async fn why_not(link: &Link, life: &Life, silent: Duration) -> Resul
 
 /// Takes the right to write from every earlier connection, and says which batch is the last that is in the store. That is
 /// certain when this is committed: it waits for a batch under way, and nothing of an earlier connection comes in after it.
-/// `None`: nobody knows of this life any more, or the store went back: see [`why_not`].
-pub(super) async fn settle(link: &Link, life: &Life) -> Result<Option<Life>, SpoolError> {
+/// It is a word of this relay's, too: it lives. `None`: nobody knows of this life any more, or the store went back: see
+/// [`why_not`].
+///
+/// An `attempt`, counted from 1, that was given up may be done at any time later, even behind the one that was answered. So each
+/// has an epoch of its own, and one that comes behind a later one does nothing.
+pub(super) async fn settle(link: &Link, life: &Life, attempt: i64, time: &Time) -> Result<Option<Life>, SpoolError> {
     const SETTLE: &str = "
-        UPDATE writer SET epoch = epoch + 1 WHERE incarnation = $1 AND token = $2 AND last_batch >= $3
+        UPDATE writer SET epoch = greatest(epoch, $4::int8), alive_until = CASE WHEN over THEN alive_until
+            ELSE coalesce($5::int8, (extract(epoch FROM clock_timestamp()) * 1000)::int8) + $6::int8 END
+        WHERE incarnation = $1 AND token = $2 AND last_batch >= $3 AND (over OR epoch < $4::int8)
         RETURNING epoch, last_batch";
+    let epoch = life.epoch + attempt;
     let row = link
-        .rows(SETTLE, &[&life.incarnation, &life.token, &life.last_batch])
+        .rows(
+            SETTLE,
+            &[
+                &life.incarnation,
+                &life.token,
+                &life.last_batch,
+                &epoch,
+                &time.now(),
+                &lease(),
+            ],
+        )
         .await?;
     Ok(row.first().map(|row| Life {
         epoch: row.get(0),
@@ -215,22 +232,33 @@ pub(super) async fn settle(link: &Link, life: &Life) -> Result<Option<Life>, Spo
     }))
 }
 
-/// Ends the lives of those that have been silent for too long, and frees what they had leased.
-pub(super) async fn take_over(link: &Link, me: i64, time: &Time) -> Result<Vec<i64>, SpoolError> {
+/// Whose work is taken over, once nobody can be certain of it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// Of those whose life was ended.
+    Over,
+    /// And of those that have been silent for too long.
+    Silent,
+}
+
+/// Ends the lives of those that have been silent for too long, and frees what they had leased. `me` is not among them.
+pub(super) async fn take_over(link: &Link, (me, whom): (i64, Whom), time: &Time) -> Result<Vec<i64>, SpoolError> {
     const SILENT: &str = "
         SELECT incarnation FROM writer
-        WHERE NOT freed AND incarnation <> $2 AND alive_until <= coalesce($1::int8, (extract(epoch FROM clock_timestamp()) * 1000)::int8)";
+        WHERE NOT freed AND incarnation <> $2 AND (over OR $3)
+            AND alive_until <= coalesce($1::int8, (extract(epoch FROM clock_timestamp()) * 1000)::int8)";
     const END: &str = "
         UPDATE writer SET over = true, epoch = epoch + 1
-        WHERE NOT freed AND incarnation <> $2 AND alive_until <= coalesce($1::int8, (extract(epoch FROM clock_timestamp()) * 1000)::int8)
+        WHERE NOT freed AND incarnation <> $2 AND (over OR $3)
+            AND alive_until <= coalesce($1::int8, (extract(epoch FROM clock_timestamp()) * 1000)::int8)
         RETURNING incarnation";
-    let now = time.now();
-    if link.rows(SILENT, &[&now, &me]).await?.is_empty() {
+    let (now, silent) = (time.now(), whom == Whom::Silent);
+    if link.rows(SILENT, &[&now, &me, &silent]).await?.is_empty() {
         return Ok(Vec::new());
     }
     link.say("BEGIN").await?;
     let ended = async {
-        let ended = link.rows(END, &[&now, &me]).await?;
+        let ended = link.rows(END, &[&now, &me, &silent]).await?;
         let ended: Vec<i64> = ended.iter().map(|row| row.get(0)).collect();
         free(link, &ended).await?;
         link.say("COMMIT").await?;

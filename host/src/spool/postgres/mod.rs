@@ -8,7 +8,8 @@
 //! | `connect`, `threads` | connections, and the threads that drive them |
 //! | `schema`, `cluster`, `import` | the tables; the relays on them; a spool of one relay, carried into them |
 //! | `facets`, `operator` | the verbs of the store |
-//! | `writer`, `batch` | the one writer of this relay: many requests, one transaction, and what became of it |
+//! | `writer`, `queue`, `errand` | the one writer of this relay, what it is asked, and who waits for it |
+//! | `batch`, `settle` | many requests, one transaction, and what became of it |
 //! | `load`, `write`, `rows` | what work reaches, out of rows and back into them |
 //! | `life`, `lease`, `home` | the relays: who lives, who works on what, and whose folder is whose |
 //! | `look`, `trace`, `content`, `streams`, `accounts` | what is read |
@@ -18,7 +19,8 @@
 //!
 //! A receipt is given when the database has answered the commit, and has warned of nothing. PostgreSQL answers a commit whose
 //! wait for the standby was cancelled like any other, with a warning before it: such an answer, a connection that breaks,
-//! and one that says nothing for 30 s are *unknown*, and are settled by a write of their own. See `writer`.
+//! and one that says nothing for 30 s are *unknown*, and are settled by a write of their own. See `settle`. Nor is an error told
+//! that claims more than is known: see `errand`.
 //!
 //! # Who may write
 //!
@@ -30,6 +32,7 @@ mod batch;
 mod cluster;
 mod connect;
 mod content;
+mod errand;
 mod facets;
 mod health;
 mod home;
@@ -42,6 +45,7 @@ mod operator;
 mod queue;
 mod rows;
 mod schema;
+mod settle;
 mod shared;
 mod streams;
 #[cfg(test)]
@@ -70,7 +74,7 @@ use self::life::Who;
 use self::shared::{Readers, Shared};
 use self::threads::{Threads, wait};
 use self::writer::Writer;
-use super::SpoolError;
+use super::{LEASE, SpoolError};
 use crate::clock::SharedClock;
 
 /// What keeps a commit when a machine is lost.
@@ -88,11 +92,34 @@ pub enum Durability {
     Careless,
 }
 
+/// How long who waits for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Whoever has a message accepted, for the commit of it.
+    pub asker: Duration,
+    /// This relay, for each answer of the database, before a connection is given up.
+    pub store: Duration,
+    /// This relay, in touch with the database, before it takes others to be dead that are silent. They may have waited for the
+    /// database as it did, and need the time to say a word.
+    pub others: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            asker: Duration::from_secs(30),
+            store: Duration::from_secs(30),
+            others: LEASE / 4,
+        }
+    }
+}
+
 /// What a relay, or a command, gives to the store that it opens.
 #[derive(Clone)]
 pub struct Options {
     pub access: Access,
     pub durability: Durability,
+    pub patience: Patience,
     pub clock: SharedClock,
     /// How often requests whose time is over are looked for; `None`: never.
     pub forget: Option<Duration>,
@@ -189,6 +216,7 @@ async fn begin(
     let Options {
         access,
         durability,
+        patience,
         clock,
         forget,
         ledger,
@@ -210,6 +238,7 @@ async fn begin(
     let shared = Arc::new(Shared {
         access,
         durability,
+        patience,
         clock,
         time,
         handle,

@@ -10,11 +10,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::timeout;
 
 use super::connect::{Access, Link};
+use super::errand::Errand;
 use super::health::Health;
 use super::wanted::{Found, Wanted};
-use super::{Durability, life};
+use super::{Durability, Patience, life};
 use crate::clock::SharedClock;
 use crate::spool::model::{Made, Work};
 use crate::spool::{Leased, Node, SpoolError};
@@ -27,7 +29,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 
 /// What the writer is asked.
 pub(super) enum Asked {
-    Work(Box<Work>, Reply<Made>),
+    Work(Errand),
     Lease(Wanted, usize, Reply<Found>),
     GiveBack(Leased),
     /// To say that this relay lives.
@@ -38,6 +40,7 @@ pub(super) enum Asked {
 pub(super) struct Shared {
     pub(super) access: Access,
     pub(super) durability: Durability,
+    pub(super) patience: Patience,
     pub(super) clock: SharedClock,
     pub(super) time: life::Time,
     pub(super) handle: Handle,
@@ -85,7 +88,7 @@ impl Shared {
         let idle = locked(&self.readers.idle).pop().filter(|link| !link.client.is_closed());
         let link = match idle {
             Some(link) => link,
-            None => Arc::new(self.access.connect("reads").await?),
+            None => Arc::new(self.access.connect("reads").await?.answering_within(self.patience.store)),
         };
         Ok(Reader {
             link,
@@ -94,10 +97,28 @@ impl Shared {
         })
     }
 
+    /// Waits for as long as it takes.
     pub(super) async fn work(&self, work: Work) -> Result<Made, SpoolError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Asked::Work(Box::new(work), reply))?;
+        self.ask(Asked::Work(Errand::new(work, reply).0))?;
         answer.await.unwrap_or(Err(SpoolError::Closed))
+    }
+
+    /// Waits for as long as whoever asked has [patience](super::Patience), and then says what is known:
+    /// [`SpoolError::Away`] when nothing has happened and nothing will, [`SpoolError::Unsettled`] when that is not certain.
+    pub(super) async fn work_in_time(&self, work: Work) -> Result<Made, SpoolError> {
+        let (reply, mut answer) = oneshot::channel();
+        let (errand, commit) = Errand::new(work, reply);
+        self.ask(Asked::Work(errand))?;
+        let patience = self.patience.asker;
+        match timeout(patience, &mut answer).await {
+            Ok(made) => made.unwrap_or(Err(SpoolError::Closed)),
+            Err(_) if commit.is_called_off() => Err(SpoolError::Away(format!(
+                "it has waited for {} s behind a commit that is not answered",
+                patience.as_secs()
+            ))),
+            Err(_) => Err(SpoolError::Unsettled),
+        }
     }
 
     /// Whether what was committed on this connection may not be where it was to be.

@@ -2,7 +2,7 @@
 //!
 //! A batch is in the store, or it is not, or nobody knows: the connection broke while it was committed, no answer came, or
 //! the server warned (a cancelled wait for a standby is answered like a commit). Then nobody is told anything until the
-//! store itself has said which: see [`life::settle`].
+//! store itself has said which: see `settle`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
-use super::batch::{Batch, Ended};
+use super::batch::{Batch, Ended, Results};
 use super::connect::Link;
 use super::health::Begun;
 use super::life::{self, Life, Who};
@@ -20,11 +20,8 @@ use super::shared::{Asked, Shared};
 use crate::spool::model::Work;
 use crate::spool::{Leased, SpoolError};
 
-/// How long one batch may take before the connection is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Between two looks at a store that does not answer.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
@@ -62,11 +59,11 @@ impl Writer {
 
     fn take(&mut self, queue: &mut Queue, asked: Asked) {
         match asked {
-            Asked::Work(work, reply) => {
-                if let Work::Accept(acceptance) = &*work {
+            Asked::Work(errand) => {
+                if let Work::Accept(acceptance) = &*errand.work {
                     queue.octets += acceptance.content.size();
                 }
-                queue.works.push((work, reply));
+                queue.errands.push(errand);
             }
             Asked::Lease(wanted, limit, reply) => queue.leases.push((wanted, limit, reply)),
             Asked::GiveBack(leased) => self.given_back.push(leased),
@@ -77,22 +74,21 @@ impl Writer {
 
     /// One batch, until it is known what became of it. Breaks when the program is to die here, in a test.
     async fn carry(&mut self, mut queue: Queue) -> std::ops::ControlFlow<()> {
-        queue.works.retain(|(_, reply)| !reply.is_closed());
-        queue.leases.retain(|(.., reply)| !reply.is_closed());
+        queue.keep_what_is_wanted();
         if queue.is_empty() && self.given_back.is_empty() {
             return std::ops::ControlFlow::Continue(());
         }
-        match self.commit(&queue).await {
+        match self.commit(&mut queue).await {
             Ended::In(batch) => self.answer(queue, batch),
             Ended::Lapsed => self.lapse(queue),
-            Ended::Out(error) if queue.works.len() > 1 && error.is_of_one() => {
+            Ended::Out(error) if queue.errands.len() > 1 && error.is_of_one() => {
                 // One of them is at fault, and its neighbours are not.
                 let Queue {
-                    works, leases, beats, ..
+                    errands, leases, beats, ..
                 } = queue;
-                for work in works {
+                for errand in errands {
                     let alone = Queue {
-                        works: vec![work],
+                        errands: vec![errand],
                         ..Queue::default()
                     };
                     if Box::pin(self.carry(alone)).await.is_break() {
@@ -114,7 +110,7 @@ impl Writer {
     }
 
     /// Asks until the store has said what became of the batch.
-    async fn commit(&mut self, queue: &Queue) -> Ended {
+    async fn commit(&mut self, queue: &mut Queue) -> Ended {
         if let Err(error) = self.shared.health.is_as_it_was() {
             return Ended::Out(error);
         }
@@ -122,17 +118,18 @@ impl Writer {
         let mut tries = 0;
         loop {
             let begun = Begun::now();
-            let ended = match timeout(PATIENCE, self.connected()).await {
+            let ended = match timeout(self.shared.patience.store, self.connected()).await {
                 Ok(Ok(())) => self.attempt(queue).await,
                 Ok(Err(error)) => Err(error),
                 Err(_) => Err(SpoolError::Away("it does not answer".into())),
             };
             match ended {
-                Ok(Ended::In(batch)) => {
+                Ok(Some(Ended::In(batch))) => {
                     self.shared.health.confirms(begun);
                     return Ended::In(batch);
                 }
-                Ok(other) => return other,
+                Ok(Some(other)) => return other,
+                Ok(None) => {}
                 // Two relays waited for each other, or the connection had been closed meanwhile.
                 Err(SpoolError::Away(_)) if tries < 2 => tries += 1,
                 Err(SpoolError::Lapsed) => return Ended::Lapsed,
@@ -147,29 +144,50 @@ impl Writer {
                     return Ended::Out(error);
                 }
             }
+            queue.keep_what_is_wanted();
         }
     }
 
-    /// Once; an error means that nothing of it is in the store.
-    async fn attempt(&mut self, queue: &Queue) -> Result<Ended, SpoolError> {
+    /// Once; an error means that nothing of it is in the store. `None`: some of it was called off, and it is made again without
+    /// that.
+    async fn attempt(&mut self, queue: &Queue) -> Result<Option<Ended>, SpoolError> {
+        match self.prepare(queue).await {
+            Ok(made) if queue.may_be_sent() => self.send(made, queue).await.map(Some),
+            not_sent => {
+                queue.is_out();
+                self.roll_back().await;
+                match not_sent {
+                    Ok(_) => Ok(None),
+                    Err(SpoolError::Lapsed) => Ok(Some(Ended::Lapsed)),
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    async fn prepare(&self, queue: &Queue) -> Result<Results, SpoolError> {
+        let (Some(link), Some(life)) = (&self.link, self.life) else {
+            return Err(SpoolError::Away("there is no connection".into()));
+        };
+        let mut batch = Batch::new(&self.shared, link, life);
+        match timeout(self.shared.patience.store, batch.prepare(queue, &self.given_back)).await {
+            Ok(done) => done.map(|()| batch.made),
+            Err(_) => Err(SpoolError::Away("it does not answer".into())),
+        }
+    }
+
+    async fn roll_back(&mut self) {
+        let Some(link) = &self.link else { return };
+        if timeout(PAUSE, link.say("ROLLBACK")).await.is_err() || link.client.is_closed() || link.is_in_doubt() {
+            self.link = None;
+        }
+    }
+
+    /// The commit of what was prepared, and what became of it.
+    async fn send(&mut self, made: Results, queue: &Queue) -> Result<Ended, SpoolError> {
         let (Some(link), Some(life)) = (&self.link, &mut self.life) else {
             return Err(SpoolError::Away("there is no connection".into()));
         };
-        let mut batch = Batch::new(&self.shared, link, *life);
-        let done = match timeout(PATIENCE, batch.prepare(queue, &self.given_back)).await {
-            Ok(done) => done,
-            Err(_) => Err(SpoolError::Away("it does not answer".into())),
-        };
-        if let Err(error) = done {
-            if timeout(PAUSE, link.say("ROLLBACK")).await.is_err() || link.client.is_closed() || link.is_in_doubt() {
-                self.link = None;
-            }
-            return match error {
-                SpoolError::Lapsed => Ok(Ended::Lapsed),
-                error => Err(error),
-            };
-        }
-        let made = batch.made;
         #[cfg(test)]
         if let Some(durable) = self.shared.trial.dies() {
             if durable {
@@ -177,7 +195,7 @@ impl Writer {
             }
             return Ok(Ended::Died);
         }
-        let committed = timeout(PATIENCE, link.say("COMMIT")).await;
+        let committed = timeout(self.shared.patience.store, link.say("COMMIT")).await;
         if matches!(committed, Ok(Ok(()))) && !self.shared.is_in_doubt(link) {
             life.last_batch += 1;
             return Ok(Ended::In(made));
@@ -193,46 +211,10 @@ impl Writer {
         self.link = None;
         match self.settle().await? {
             true => Ok(Ended::In(made)),
-            false => Err(SpoolError::Away("the connection broke before the commit".into())),
-        }
-    }
-
-    /// Whether the batch that was committed last is in the store. Goes on until the store has said so.
-    async fn settle(&mut self) -> Result<bool, SpoolError> {
-        let Some(life) = self.life else {
-            return Ok(false);
-        };
-        loop {
-            match timeout(PATIENCE, self.settle_once(&life)).await {
-                Ok(Ok((link, settled))) => {
-                    self.link = Some(link);
-                    let is_in = settled.last_batch > life.last_batch;
-                    self.life = Some(settled);
-                    tracing::info!(
-                        event = "commit-known",
-                        is_in,
-                        "the store has said what became of the commit"
-                    );
-                    return Ok(is_in);
-                }
-                Ok(Err(error @ (SpoolError::Lapsed | SpoolError::WentBack { .. }))) => return Err(error),
-                Ok(Err(error)) => self.shared.health.fails(&error),
-                Err(_) => {}
+            false => {
+                queue.is_out();
+                Err(SpoolError::Away("the connection broke before the commit".into()))
             }
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    async fn settle_once(&self, life: &Life) -> Result<(Link, Life), SpoolError> {
-        let link = self.shared.access.connect("writes").await?;
-        let Some(settled) = life::settle(&link, life).await? else {
-            let silent = self.shared.health.silence();
-            return Err(life::why_not(&link, life, silent).await?);
-        };
-        match link.is_in_doubt() {
-            // That commit may be as unknown as the other.
-            true => Err(SpoolError::Away("the database cancels waits for its standby".into())),
-            false => Ok((link, settled)),
         }
     }
 
@@ -253,16 +235,16 @@ impl Writer {
         Ok(())
     }
 
-    fn answer(&mut self, queue: Queue, batch: super::batch::Results) {
+    fn answer(&mut self, queue: Queue, batch: Results) {
         let mut lost = Vec::new();
-        for ((work, reply), made) in queue.works.into_iter().zip(batch.works) {
+        for (errand, made) in queue.errands.into_iter().zip(batch.works) {
             let born = match made {
-                Ok(_) => born(&work),
+                Ok(_) => born(&errand.work),
                 Err(_) => Vec::new(),
             };
             self.shared.held().extend(&born);
             // Whoever asked has gone: nobody works on it.
-            if reply.send(made).is_err() {
+            if !errand.answer(made) {
                 lost.extend(born);
             }
         }
@@ -313,7 +295,7 @@ impl Writer {
         if let (Ok(Ok(())), Some(life), Some(link)) =
             (timeout(PAUSE * 4, self.connected()).await, self.life, &self.link)
         {
-            let ended = timeout(PATIENCE, life::end(link, &life)).await;
+            let ended = timeout(self.shared.patience.store, life::end(link, &life)).await;
             if let Ok(Err(error)) = ended {
                 tracing::warn!(%error, event = "leases-not-ended", "others take this relay's work over in a minute only");
             }

@@ -20,6 +20,10 @@ pub(super) fn options(access: Access, durability: Durability) -> Options {
     Options {
         access,
         durability,
+        patience: Patience {
+            others: Duration::ZERO,
+            ..Patience::default()
+        },
         clock: Arc::new(SystemClock),
         forget: None,
         ledger: LEDGER,
@@ -27,7 +31,7 @@ pub(super) fn options(access: Access, durability: Durability) -> Options {
     }
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..600 {
         if is_so() {
             return;
@@ -37,7 +41,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     panic!("it did not come to this: {what}");
 }
 
-const WAITING: &str =
+pub(super) const WAITING: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE 'mm4relay%'";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +77,7 @@ async fn cancelled_wait(server: &Postgres, liar: Option<Liar>) {
     let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     server.ask(cancel).unwrap();
     let settles = "
-        SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%epoch + 1%'";
+        SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%greatest(epoch%'";
     until("it is asked again, by a commit that waits too", || {
         commit.is_finished() || server.ask(settles).unwrap() == "1"
     })

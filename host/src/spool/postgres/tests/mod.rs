@@ -3,6 +3,7 @@
 mod faults;
 mod lives;
 mod plans;
+mod unknown;
 #[path = "../../../../../tests/support/postgres.rs"]
 #[allow(dead_code, reason = "the tests of the binary use the rest of it")]
 mod server;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use self::server::{Care, Postgres, USER};
 use super::threads::wait;
-use super::{Access, Durability, Options, PostgresSpool, prepare};
+use super::{Access, Durability, Options, Patience, PostgresSpool, prepare};
 use crate::spool::Spool;
 use crate::spool::conformance::support::{Bystander, HeldClock, NOW, Stage};
 use crate::spool::ledger::Ledger;
@@ -79,6 +80,7 @@ fn access(server: &Postgres) -> Access {
         database: "postgres".into(),
         schema: format!("stage_{}", SCHEMAS.fetch_add(1, SeqCst)),
         tls: None,
+        writes: Arc::default(),
     }
 }
 
@@ -90,6 +92,10 @@ impl OnPostgres {
         let options = Options {
             access,
             durability: Durability::Careless,
+            patience: Patience {
+                others: Duration::ZERO,
+                ..Patience::default()
+            },
             clock: Arc::new(clock.clone()),
             forget: None,
             ledger: LEDGER,
