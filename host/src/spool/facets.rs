@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use super::{
     Acceptance, BoxFuture, Expect, Finish, Leases, Operator, Outcome, PendingEvent, Receipt, Room, Settlement,
-    SpoolError, Streams, Unfinished,
+    SpoolError, Streams, Trouble, Unfinished,
 };
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
@@ -195,7 +195,7 @@ pub trait Spool: Inbox + Queue + Requests + Events + Values + Operator + Streams
     }
 
     /// Why there is not ample room, for people.
-    fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<Trouble> {
         None
     }
 

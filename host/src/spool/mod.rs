@@ -67,6 +67,7 @@ pub mod sqlite;
 mod states;
 mod stored;
 mod streams;
+mod trouble;
 pub mod upgrade;
 
 use std::collections::HashSet;
@@ -96,6 +97,7 @@ pub use operator::{
 pub use refused::{Refusals, Refused};
 pub use states::QueueState;
 pub use streams::{Mark, Recorded, StreamReader, Streams};
+pub use trouble::{Trouble, TroubleWith};
 
 /// What the store has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use super::Seen;
 use super::counts::Lately;
 use crate::alarms::{AlarmKind, Level, Sign};
 use crate::assembly::certificates::Certificates;
-use crate::config::{self, Config, show_duration};
+use crate::config::{self, Config, Durability, show_duration};
 use crate::control::counted;
 use crate::delivery::Delivered;
-use crate::message::{MessageId, PeerName, Timestamp};
-use crate::spool::Operator;
+use crate::message::{Masked, MessageId, PeerName, Timestamp};
+use crate::spool::{Operator, Trouble, TroubleWith};
 use crate::transactions::What;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -62,6 +62,25 @@ fn sign(kind: AlarmKind, about: &str, level: Level, said: impl Into<String>) -> 
     }
 }
 
+/// Of those that it can have, the others are fine.
+fn of_the_store(trouble: Trouble) -> Sign {
+    let kind = match trouble.with {
+        TroubleWith::Disk => AlarmKind::Disk,
+        TroubleWith::Away => AlarmKind::StoreAway,
+        TroubleWith::Unsafe => AlarmKind::StoreUnsafe,
+        TroubleWith::WentBack => AlarmKind::StoreWentBack,
+    };
+    sign(kind, "", Level::Wrong, trouble.said)
+}
+
+/// What the configuration says in words is so, and is said here too.
+fn one_machine(config: &Config) -> Option<Sign> {
+    let shared = config.shared_spool.as_ref()?;
+    let said = "what a relay acknowledges is on one machine, and lost with it: durability = \"single-machine\"";
+    let alone = shared.durability == Durability::SingleMachine;
+    Some(sign(AlarmKind::OneMachine, "", Level::wrong_if(alone), said))
+}
+
 impl Looker {
     pub fn new(seen: Seen) -> Self {
         Self {
@@ -90,6 +109,7 @@ impl Looker {
         signs.extend(self.requests(now, &config.alarms));
         signs.extend(self.plugins());
         signs.extend(self.life());
+        signs.extend(one_machine(&config));
         signs.extend(self.files(&config));
         signs.extend(self.queue(now, &config.alarms).await);
         let calm = config.alarms.calm;
@@ -190,24 +210,19 @@ impl Looker {
     }
 
     fn life(&self) -> Vec<Sign> {
-        let disk = self.seen.database.trouble();
+        let store = self.seen.database.trouble();
         let unwell = self.seen.life.troubles();
-        // The disk has an alarm of its own.
+        // The store has alarms of its own.
+        let of_store = store.as_ref().map(|trouble| Masked(&trouble.said).to_string());
         let unwell: Vec<String> = unwell
             .into_iter()
-            .filter(|trouble| Some(trouble) != disk.as_ref())
+            .filter(|trouble| Some(trouble) != of_store.as_ref())
             .collect();
         let offset = self.seen.relay.steady.offset();
         let ahead = show_duration(Duration::from_millis(offset.unsigned_abs()));
         let which = if offset > 0 { "ahead" } else { "behind" };
         let said = format!("the system's clock is {ahead} {which} of the relay's");
-        vec![
-            sign(
-                AlarmKind::Disk,
-                "",
-                Level::wrong_if(disk.is_some()),
-                disk.unwrap_or_default(),
-            ),
+        let mut signs = vec![
             sign(
                 AlarmKind::Unwell,
                 "",
@@ -215,7 +230,9 @@ impl Looker {
                 unwell.join("; "),
             ),
             sign(AlarmKind::ClockJumped, "", Level::wrong_if(offset != 0), said),
-        ]
+        ];
+        signs.extend(store.map(of_the_store));
+        signs
     }
 
     fn files(&self, config: &Config) -> Vec<Sign> {

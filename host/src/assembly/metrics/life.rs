@@ -49,7 +49,8 @@ impl Life {
             .is_closed()
             .then(|| "the thread that writes the spool has ended".to_owned());
         let outputs = self.files.iter().flat_map(|files| files.troubles());
-        let troubles = tasks.chain(writer).chain(self.database.trouble()).chain(outputs);
+        let store = self.database.trouble().map(|trouble| trouble.said);
+        let troubles = tasks.chain(writer).chain(store).chain(outputs);
         // The message of a panic may repeat text from outside.
         troubles.map(|trouble| Masked(&trouble).to_string()).collect()
     }

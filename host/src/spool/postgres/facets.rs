@@ -16,7 +16,7 @@ use crate::message::{
 use crate::spool::model::Work;
 use crate::spool::{
     Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Outcome, PendingEvent, Queue, Receipt,
-    Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Unfinished, Values,
+    Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Trouble, Unfinished, Values,
 };
 
 impl PostgresSpool {
@@ -231,7 +231,7 @@ impl Values for PostgresSpool {
 }
 
 impl Spool for PostgresSpool {
-    fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<Trouble> {
         self.shared.health.trouble()
     }
 

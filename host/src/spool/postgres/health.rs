@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::spool::{CERTAIN, Room, SpoolError};
+use crate::spool::{CERTAIN, Room, SpoolError, Trouble, TroubleWith};
 
 /// A batch that is not confirmed after this long means that the store is away.
 const SLOW: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ struct Known {
     in_touch: Option<Instant>,
     /// Since when one is under way.
     begun: Option<Instant>,
-    trouble: Option<String>,
+    trouble: Option<Trouble>,
     failures: u64,
     over: bool,
     /// The store has lost what it had confirmed. It stays so until the relay begins anew.
@@ -77,7 +77,7 @@ impl Health {
             tracing::error!(%error, event = "store-away", "the store cannot be written: messages are refused until it can");
         }
         known.failures += 1;
-        (known.trouble, known.begun) = (Some(error.to_string()), None);
+        (known.trouble, known.begun) = (Some(Trouble::of_shared(error)), None);
     }
 
     /// What was confirmed is not there.
@@ -87,7 +87,7 @@ impl Health {
             tracing::error!(%error, event = "store-went-back", "nothing is taken and nothing is sent any more");
             known.failures += 1;
         }
-        (known.trouble, known.begun) = (Some(error.to_string()), None);
+        (known.trouble, known.begun) = (Some(Trouble::of_shared(error)), None);
         known.went_back = Some(error.clone());
     }
 
@@ -134,10 +134,13 @@ impl Health {
         }
     }
 
-    pub(super) fn trouble(&self) -> Option<String> {
+    pub(super) fn trouble(&self) -> Option<Trouble> {
         let known = self.known();
         let slow = known.begun.filter(|begun| begun.elapsed() > SLOW);
-        let waits = |begun: Instant| format!("a commit has waited for {} s", begun.elapsed().as_secs());
+        let waits = |begun: Instant| Trouble {
+            with: TroubleWith::Away,
+            said: format!("a commit to the store has waited for {} s", begun.elapsed().as_secs()),
+        };
         known.trouble.clone().or_else(|| slow.map(waits))
     }
 

@@ -13,7 +13,8 @@ use crate::message::{
 };
 use crate::spool::{
     Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Outcome, PendingEvent, Queue, Receipt,
-    Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Unfinished, Values,
+    Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Trouble, TroubleWith, Unfinished,
+    Values,
 };
 
 impl Space for SqliteSpool {
@@ -175,9 +176,11 @@ impl Spool for SqliteSpool {
         self.gauge.free()
     }
 
-    fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<Trouble> {
         let unseen = |unseen: Duration| format!("the spool's disk has not answered for {} s", unseen.as_secs());
-        self.gauge.why().or_else(|| self.gauge.unseen().map(unseen))
+        let said = self.gauge.why().or_else(|| self.gauge.unseen().map(unseen))?;
+        let with = TroubleWith::Disk;
+        Some(Trouble { with, said })
     }
 
     fn state(&self) -> StoreState {
