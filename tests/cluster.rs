@@ -4,6 +4,7 @@ mod carried;
 mod failover;
 mod field;
 mod nodes;
+mod seen;
 mod store;
 
 use std::collections::BTreeSet;

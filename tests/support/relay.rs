@@ -99,6 +99,11 @@ impl Relay {
         std::fs::write(self.path("relay.toml"), config).expect("a writable folder");
     }
 
+    /// What `relay.toml` says.
+    pub fn configured(&self) -> String {
+        std::fs::read_to_string(self.path("relay.toml")).expect("what was configured")
+    }
+
     /// Starts it again on the same folder, after it has ended or been killed. With `listen` on port 0, the address
     /// changes.
     pub fn start_again(&mut self) {

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::alarms::Severity;
 use crate::config::Control;
 use crate::control::alarms::RaisedAlarm;
 use crate::control::audit::Entry;
@@ -235,20 +236,21 @@ impl Live for InRooms {
             monitoring: monitoring.map(|address| address.to_string()),
             unwell: life.troubles(),
             plugins: chain.links.iter().map(plugin).collect(),
+            relays: life.members.shown(),
         }
     }
 
+    fn node(&self) -> Option<String> {
+        self.seen.life.members.own().map(str::to_owned)
+    }
+
     fn alarms(&self) -> Vec<RaisedAlarm> {
-        let raised = self.seen.alarms.raised().into_iter();
-        let shown = raised.map(|alarm| RaisedAlarm {
-            alarm: alarm.kind.as_str().to_owned(),
-            about: alarm.about.clone(),
-            severity: alarm.severity().as_str().to_owned(),
-            since: alarm.since.into(),
-            remedy: alarm.kind.remedy().to_owned(),
-            said: alarm.said,
-        });
-        shown.collect()
+        let members = &self.seen.life.members;
+        let mut alarms = self.seen.alarms.shown(members.own());
+        alarms.extend(members.alarms_elsewhere());
+        // Those that need action at once come first, from whichever relay.
+        alarms.sort_by_key(|alarm| alarm.severity != Severity::Critical.as_str());
+        alarms
     }
 
     fn traffic(&self) -> AllTraffic {

@@ -14,6 +14,7 @@
 //! - [`listening`]: the listening sockets
 //! - [`charging_files`] and [`record_files`]: charging records
 //! - [`control`]: the operator's door
+//! - [`members`]: what the relays on a store know of each other
 //! - [`alarms`], [`route`] (the explanation of a route), and [`metrics`] (the pages of monitoring)
 
 pub(crate) mod alarms;
@@ -30,6 +31,7 @@ mod directory;
 mod findings;
 mod listeners;
 mod listening;
+mod members;
 mod metrics;
 mod name_servers;
 mod noted;

@@ -14,6 +14,8 @@ use crate::spool::{Operator, Spool};
 pub(crate) struct Notes {
     store: Arc<dyn Operator>,
     clock: SharedClock,
+    /// Of the relays that share a store, this one.
+    node: Option<String>,
 }
 
 impl Notes {
@@ -21,6 +23,7 @@ impl Notes {
         Self {
             store: Arc::clone(database) as Arc<dyn Operator>,
             clock: Arc::clone(&relay.clock),
+            node: database.own_name().map(str::to_owned),
         }
     }
 
@@ -36,6 +39,7 @@ impl Notes {
             who: "a replaced file".to_owned(),
             role: Role::Administrator,
             from: "folder".to_owned(),
+            relay: self.node.clone(),
             did: did.to_owned(),
             asked: json!({}),
             changed,

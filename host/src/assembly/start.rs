@@ -24,6 +24,7 @@ use super::charging_files::ChargingFiles;
 use super::control::{Door as ControlDoor, Seen};
 use super::control_configuration::note_generation;
 use super::listeners::{Listening, serve};
+use super::members::Members;
 use super::metrics::{Life, Monitoring, Shown};
 use super::noted::Notes;
 use super::peers::peer_options;
@@ -169,7 +170,8 @@ impl Running {
         }
         let listeners = serve(sockets, &config, &certificates, &relay, &intake_stops, &vitals)?;
         note_generation(&prepared.examined, &*relay.clock);
-        let life = Life::of(&relay, &database, &vitals, charging_files.clone());
+        let members = Arc::new(Members::of(&*database));
+        let life = Life::of(&relay, &database, &vitals, charging_files.clone(), Arc::clone(&members));
         let alarms = Arc::<Alarms>::default();
         let files = charging_files.clone();
         let sink = spans.map(|spans| spans.sink);
@@ -183,6 +185,9 @@ impl Running {
             found: prepared.found.blank(),
         }));
         standing.push(audit_kept::keep(&vitals, (&relay, &database), &current));
+        let (raised, own) = (Arc::clone(&alarms), database.own_name().map(str::to_owned));
+        let raised = move || raised.shown(own.as_deref());
+        standing.extend(members.keep(&vitals, (&relay, &database), &current, raised));
         standing.extend(tasks::keep_current(
             &vitals,
             &relay,

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use crate::assembly::shared_store::database;
 use crate::cli::counted;
 use crate::config::{Config, Durability};
-use crate::spool::{self, Database, postgres};
+use crate::spool::{self, Database, differences, postgres, short};
 
 #[derive(Debug, clap::Args)]
 pub struct OneRelay {
@@ -131,6 +131,7 @@ fn status(which: &OneRelay) -> anyhow::Result<()> {
         println!("NOT SAFE: fsync, full_page_writes or synchronous_commit is off, and relays accept nothing");
     }
     println!("batches of records without numbers: {}", status.not_numbered);
+    let differences = differences(&status.relays);
     for relay in &status.relays {
         let lives = match relay.lives_for {
             Some(seconds) if seconds > 0 => format!("lives, for {seconds} s more without a word"),
@@ -139,8 +140,23 @@ fn status(which: &OneRelay) -> anyhow::Result<()> {
         };
         println!(
             "{}  number {}  {lives}  batches {}  works on {}",
-            relay.name, relay.number, relay.batches, relay.holds
+            relay.name,
+            relay.number,
+            relay.batches,
+            relay.works_on.unwrap_or_default()
         );
+        if let Some(presence) = relay.presence.as_ref().filter(|_| relay.lives()) {
+            println!(
+                "    version {}  configuration {}  tables {}  accepted {}  delivered {}",
+                presence.version,
+                short(&presence.configuration),
+                short(&presence.tables),
+                presence.accepted,
+                presence.delivered
+            );
+        }
+        let differs = differences.get(&relay.name).into_iter().flatten();
+        differs.for_each(|what| println!("    DIFFERS: it runs {what}"));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{parse_duration, show_duration};
 use crate::control::When;
 use crate::control::audit::{Audit, Entry, PurgeAudit};
-use crate::control::relay::{Reload, Status, Stop};
+use crate::control::relay::{RelayOnStore, Reload, Status, Stop};
 use crate::spool;
 
 use super::door::SpoolArgs;
@@ -122,6 +122,8 @@ pub async fn status(args: StatusArgs) -> anyhow::Result<()> {
             }
         }
     }
+    let relays = state.running.iter().flat_map(|running| &running.relays);
+    relays.for_each(print_relay);
     let queue = &state.queue;
     println!(
         "queue: {} waiting, {} failed, {} held, {} unfinished, {}",
@@ -133,6 +135,19 @@ pub async fn status(args: StatusArgs) -> anyhow::Result<()> {
     );
     state.peers.iter().for_each(peers::print);
     Ok(())
+}
+
+fn print_relay(relay: &RelayOnStore) {
+    let lives = if relay.lives { "lives" } else { "does not run" };
+    let says = relay.says.as_ref().filter(|_| relay.lives);
+    let says = says.map_or_else(String::new, |says| {
+        format!(
+            ", version {}, since {}: {} accepted, {} delivered",
+            says.version, says.since, says.accepted, says.delivered
+        )
+    });
+    println!("relay {} on the store {lives}{says}", relay.name);
+    relay.differs.iter().for_each(|what| println!("    differs: {what}"));
 }
 
 pub async fn reload(args: ReloadArgs) -> anyhow::Result<()> {
@@ -210,7 +225,8 @@ fn print(entry: &Entry) {
         asked,
         ..
     } = entry;
-    println!("{at}  {did}  by {who}, {}, {from}", entry.role.as_str());
+    let relay = entry.relay.as_ref().map_or_else(String::new, |relay| format!(", at relay {relay}"));
+    println!("{at}  {did}  by {who}, {}, {from}{relay}", entry.role.as_str());
     println!("    asked {asked}");
     if let Some(changed) = &entry.changed {
         println!("    done {changed}");

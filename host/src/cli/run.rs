@@ -244,6 +244,7 @@ fn by_signal(reloaded: &Reloaded) -> Entry {
         who: "SIGHUP".to_owned(),
         role: Role::Administrator,
         from: "signal".to_owned(),
+        relay: None,
         did: "reload".to_owned(),
         asked: serde_json::json!({}),
         changed: refused.is_none().then(|| serde_json::json!({})),

@@ -5,6 +5,7 @@
 //!
 //! `docs/configuration.md` describes the keys, their defaults and bounds.
 
+mod agreed;
 mod alarms;
 mod audit;
 mod charging_output;

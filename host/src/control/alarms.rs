@@ -31,6 +31,9 @@ pub struct RaisedAlarm {
     pub said: String,
     /// What somebody can do about it.
     pub remedy: String,
+    /// Of the relays that share a store, the one at which it is wrong; `None` where the store is its own.
+    #[serde(default)]
+    pub relay: Option<String>,
 }
 
 impl Ask for Alarms {
@@ -53,7 +56,8 @@ impl fmt::Display for RaisedAlarm {
             "" => String::new(),
             about => format!(" {about}"),
         };
-        write!(f, "{}  {}{about}  since {}", self.severity, self.alarm, self.since)?;
+        let relay = self.relay.as_ref().map_or_else(String::new, |relay| format!("  at relay {relay}"));
+        write!(f, "{}  {}{about}  since {}{relay}", self.severity, self.alarm, self.since)?;
         write!(f, "\n    {}\n    {}", Visible(&self.said), self.remedy)
     }
 }

@@ -28,6 +28,9 @@ pub struct Entry {
     pub who: String,
     pub role: Role,
     pub from: String,
+    /// Of the relays that share a store, the one at which it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<String>,
     /// The name of the verb: `queue-drop`; or of what happened by itself.
     pub did: String,
     /// What was asked, with everything that it took.

@@ -81,6 +81,7 @@ impl Desk {
             who: who.name.clone(),
             role: who.role,
             from: who.from.clone(),
+            relay: self.node(),
             did: A::NAME.to_owned(),
             asked: ask.noted_question().map_err(bug)?,
             changed: None,
@@ -118,12 +119,18 @@ impl Desk {
 
     /// Notes what happened without having been asked for here.
     pub async fn note(&self, entry: Entry) -> Result<(), Problem> {
-        let text = value(&entry)?;
+        let relay = entry.relay.clone().or_else(|| self.node());
+        let text = value(&Entry { relay, ..entry.clone() })?;
         self.blocking(move |store| Ok(store.note(entry.at.0, text)?)).await
     }
 
     pub fn now(&self) -> Timestamp {
         self.live.as_ref().map_or_else(|| SystemClock.now(), |live| live.now())
+    }
+
+    /// Of the relays that share a store, the one that runs here.
+    fn node(&self) -> Option<String> {
+        self.live.as_ref().and_then(|live| live.node())
     }
 
     /// The names in the configuration; `None` when nobody knows it.

@@ -30,7 +30,10 @@ pub trait Live: Send + Sync + 'static {
 
     fn running(&self) -> Running;
 
-    /// What is wrong at this moment.
+    /// Its name among the relays that share a store; `None` where the store is its own.
+    fn node(&self) -> Option<String>;
+
+    /// What is wrong at this moment, here and at the other relays on the store.
     fn alarms(&self) -> Vec<RaisedAlarm>;
 
     /// What has come in and gone out since it started.

@@ -38,6 +38,40 @@ pub struct Running {
     pub unwell: Vec<String>,
     /// What runs, in the order of the chain.
     pub plugins: Vec<PlugIn>,
+    /// The relays on a store that several share, this one among them, as this one knew them some seconds ago. Empty where the
+    /// store is its own.
+    #[serde(default)]
+    pub relays: Vec<RelayOnStore>,
+}
+
+/// One of the relays that share a store.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct RelayOnStore {
+    /// Its `node`.
+    pub name: String,
+    pub number: u32,
+    /// It has said a word within the last minute, and nobody has taken its work over.
+    pub lives: bool,
+    /// What it said of itself last; `None`: nothing yet.
+    pub says: Option<RelaySays>,
+    /// What it runs otherwise than most of them, in words.
+    pub differs: Vec<String>,
+}
+
+/// What a relay lets the others on its store know.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct RelaySays {
+    /// Of its program.
+    pub version: String,
+    pub since: When,
+    /// Hashes of what relays on one store must agree about.
+    pub configuration: String,
+    pub tables: String,
+    /// Messages that it has accepted since its start, and those that it has delivered.
+    pub accepted: u64,
+    pub delivered: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

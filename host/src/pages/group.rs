@@ -86,6 +86,7 @@ impl Row {
         let holders = entry.held_by.iter().filter(|_| entry.state == "held");
         let holders = holders.map(|holder| format!("held by {}", holder.text));
         let why = entry.reason.iter().chain(&entry.waits_because).cloned();
+        let relay = entry.worked_on_by.iter().map(|relay| format!("relay {relay} works on it"));
         let message = entry.id.split('-').next().unwrap_or_default();
         Self {
             message: message.to_owned(),
@@ -99,7 +100,7 @@ impl Row {
             attempts: entry.attempts,
             age: words::span(now.since(entry.received_at.0)),
             due: entry.due.map(|due| due.to_string()).unwrap_or_default(),
-            why: why.chain(holders).collect(),
+            why: why.chain(holders).chain(relay).collect(),
         }
     }
 }

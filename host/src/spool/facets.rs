@@ -21,8 +21,8 @@
 use std::sync::Arc;
 
 use super::{
-    Acceptance, BoxFuture, Expect, Finish, Leases, Operator, Outcome, PendingEvent, Receipt, Room, Settlement,
-    SpoolError, Streams, Trouble, Unfinished,
+    Acceptance, BoxFuture, Expect, Finish, Leases, Member, Operator, Outcome, PendingEvent, Presence, Receipt, Room,
+    Settlement, SpoolError, Streams, Trouble, Unfinished,
 };
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
@@ -197,6 +197,22 @@ pub trait Spool: Inbox + Queue + Requests + Events + Values + Operator + Streams
     /// Why there is not ample room, for people.
     fn trouble(&self) -> Option<Trouble> {
         None
+    }
+
+    /// The name of this relay among those that share the store; `None` where it is one relay's alone.
+    fn own_name(&self) -> Option<&str> {
+        None
+    }
+
+    /// The relays that share the store, as far as the store knows them, in the order of their numbers; empty where it is one
+    /// relay's alone.
+    fn members(&self) -> BoxFuture<'_, Result<Vec<Member>, SpoolError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Lets the other relays know what this one is. Nothing depends on it.
+    fn say(&self, _presence: Presence) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async { Ok(()) })
     }
 
     /// The condition of the store, for metrics.

@@ -10,6 +10,8 @@ use super::{Acceptance, DeliveryResult, Hold, Outcome};
 pub struct HistoryEntry {
     /// When it was committed.
     pub at: Timestamp,
+    /// The relay that committed it, among those that share a store.
+    pub node: Option<String>,
     pub event: Event,
 }
 

@@ -53,6 +53,7 @@ mod ids;
 mod leased;
 mod leases;
 pub mod ledger;
+mod members;
 #[cfg(test)]
 pub(crate) mod memory;
 mod model;
@@ -86,6 +87,7 @@ pub use hold::{Finish, GoesOn, Hold, Unfinished};
 pub use ids::Node;
 pub use leased::Leased;
 pub use leases::{CERTAIN, Expect, LEASE, Leases};
+pub use members::{Member, Presence, differences, short};
 pub use noting::{ChangeMade, Noting};
 pub use open::{
     Database, Hand, Options, import_shared, is_in_use, is_there, open, open_beside, open_shared, open_shared_beside,

@@ -173,6 +173,10 @@ pub struct QueueEntry {
     pub holders: Vec<Holder>,
     /// How often an operator has released it.
     pub released: u32,
+    /// Of the relays that share a store, the one that accepted it.
+    pub accepted_by: Option<String>,
+    /// And the one that works on it; `None`: it is free.
+    pub held_by: Option<String>,
 }
 
 impl QueueEntry {

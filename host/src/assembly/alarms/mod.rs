@@ -17,6 +17,7 @@ use crate::alarms::webhook::{Webhook, read_secret};
 use crate::alarms::{Alarm, AlarmChange, Board, Severity};
 use crate::clock::rfc3339;
 use crate::config::AlarmWebhook;
+use crate::control::alarms::RaisedAlarm;
 use crate::message::Masked;
 use crate::outside::{WebOrigin, exchange};
 use crate::relay::Relay;
@@ -51,6 +52,20 @@ impl Alarms {
     /// The raised alarms, the most severe first, with numbers masked.
     pub fn raised(&self) -> Vec<Alarm> {
         lock(&self.board).raised()
+    }
+
+    /// The same for operators, with the name of this relay among those that share a store.
+    pub fn shown(&self, relay: Option<&str>) -> Vec<RaisedAlarm> {
+        let shown = |alarm: Alarm| RaisedAlarm {
+            alarm: alarm.kind.as_str().to_owned(),
+            about: alarm.about.clone(),
+            severity: alarm.severity().as_str().to_owned(),
+            since: alarm.since.into(),
+            remedy: alarm.kind.remedy().to_owned(),
+            said: alarm.said,
+            relay: relay.map(str::to_owned),
+        };
+        self.raised().into_iter().map(shown).collect()
     }
 
     /// Examines the rooms, and informs the log and the webhook, while the tasks live.

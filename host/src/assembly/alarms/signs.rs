@@ -110,6 +110,7 @@ impl Looker {
         signs.extend(self.plugins());
         signs.extend(self.life());
         signs.extend(one_machine(&config));
+        signs.extend(self.differs());
         signs.extend(self.files(&config));
         signs.extend(self.queue(now, &config.alarms).await);
         let calm = config.alarms.calm;
@@ -233,6 +234,18 @@ impl Looker {
         ];
         signs.extend(store.map(of_the_store));
         signs
+    }
+
+    /// What another relay runs otherwise is that relay's alarm.
+    fn differs(&self) -> Option<Sign> {
+        let members = &self.seen.life.members;
+        let (own, differs) = (members.own()?, members.differs());
+        let said = format!("it runs {}", differs.join("; "));
+        Some(Sign {
+            // A change goes from one relay to the next.
+            patience: MINUTE / 2,
+            ..sign(AlarmKind::RelaysDiffer, own, Level::wrong_if(!differs.is_empty()), said)
+        })
     }
 
     fn files(&self, config: &Config) -> Vec<Sign> {

@@ -12,6 +12,7 @@ use crate::telemetry;
 use crate::vitals::Vitals;
 
 use super::super::charging_files::ChargingFiles;
+use super::super::members::Members;
 use super::form::{Labels, counter, gauge};
 
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub(crate) struct Life {
     /// The tasks of the relay, and of delivery.
     tasks: [Arc<Vitals>; 2],
     files: Option<Arc<ChargingFiles>>,
+    pub(in crate::assembly) members: Arc<Members>,
 }
 
 impl Life {
@@ -28,11 +30,13 @@ impl Life {
         database: &Arc<dyn Spool>,
         vitals: &Arc<Vitals>,
         files: Option<Arc<ChargingFiles>>,
+        members: Arc<Members>,
     ) -> Self {
         Self {
             database: Arc::clone(database),
             tasks: [Arc::clone(vitals), Arc::clone(relay.delivery.vitals())],
             files,
+            members,
         }
     }
 
@@ -105,6 +109,12 @@ impl Life {
             "spool_delivers_messages",
             "1 while what becomes of a message can be recorded, 0 while nothing is delivered",
             one((room != Room::None).into()),
+        )?;
+        gauge(
+            encoder,
+            "relays",
+            "Relays that work on the store, this one among them",
+            one(self.database.relays().into()),
         )?;
         let state = self.database.state();
         let failures = [(Labels::new(), state.failures)];

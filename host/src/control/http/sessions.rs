@@ -199,6 +199,7 @@ impl Entrance {
             who: name,
             role: token.role,
             from: format!("browser, {}", self.from),
+            relay: None,
             did: "log-in".to_owned(),
             asked: serde_json::json!({}),
             changed: Some(serde_json::json!({})),

@@ -35,6 +35,12 @@ pub struct Entry {
     pub held_by: Vec<HeldBy>,
     /// How often an operator has released it.
     pub released: u32,
+    /// Of the relays that share a store, the one that accepted it.
+    #[serde(default)]
+    pub accepted_by: Option<String>,
+    /// And the one that works on it; `None` when none does.
+    #[serde(default)]
+    pub worked_on_by: Option<String>,
 }
 
 /// A plug-in that holds a message, or held it before its release.
@@ -113,6 +119,12 @@ impl fmt::Display for Entry {
         if let Some(why) = &self.waits_because {
             write!(f, "\n    {}", Visible(why))?;
         }
+        match (&self.accepted_by, &self.worked_on_by) {
+            (None, None) => {}
+            (Some(by), None) => write!(f, "\n    accepted by {by}, worked on by none")?,
+            (None, Some(by)) => write!(f, "\n    worked on by {by}")?,
+            (Some(by), Some(on)) => write!(f, "\n    accepted by {by}, worked on by {on}")?,
+        }
         if self.state != "held" {
             return Ok(());
         }
@@ -145,6 +157,8 @@ impl From<&QueueEntry> for Entry {
             reason: of.reason.clone(),
             held_by: of.holders.iter().map(HeldBy::from).collect(),
             released: of.released,
+            accepted_by: of.accepted_by.clone(),
+            worked_on_by: of.held_by.clone(),
         }
     }
 }

@@ -74,6 +74,7 @@ fn entry(entry: &HistoryEntry) -> Value {
         }
     };
     value["at"] = time(entry.at).into();
+    value["by-relay"] = entry.node.clone().into();
     value["event"] = what.into();
     if let Some((first, last)) = entry.event.charged() {
         value["charging-records"] = json!([first, last]);
@@ -152,6 +153,8 @@ fn queued(entry: &QueueEntry) -> Value {
         "reason": entry.reason,
         "held-by": held_by(&entry.holders),
         "released": entry.released,
+        "accepted-by": entry.accepted_by,
+        "worked-on-by": entry.held_by,
     })
 }
 

@@ -145,6 +145,9 @@ fn happened(out: &mut String, entry: &HistoryEntry, charging: &[Recorded]) {
             say!(out, "{at}  {who}: {did}{id}");
         }
     }
+    if let Some(node) = &entry.node {
+        say!(out, "{INDENT}by relay {node}");
+    }
     if let Some((first, last)) = entry.event.charged() {
         let kind = |sequence| {
             charging

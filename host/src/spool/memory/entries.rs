@@ -64,6 +64,8 @@ fn destination(id: QueueId, row: &Row, message: &Message) -> QueueEntry {
         reason: row.reason.clone(),
         holders: Vec::new(),
         released: 0,
+        accepted_by: None,
+        held_by: None,
     }
 }
 
@@ -83,5 +85,7 @@ fn as_received(id: MessageId, message: &Message) -> Option<QueueEntry> {
         reason: Some(wait.reason.clone()),
         holders: wait.holders.clone(),
         released: message.released,
+        accepted_by: None,
+        held_by: None,
     })
 }

@@ -95,7 +95,7 @@ impl State {
         };
         let history = self.history.row(about);
         if history.earlier + history.entries.len() < MOST_EVENTS {
-            history.entries.push(HistoryEntry { at, event });
+            history.entries.push(HistoryEntry { at, node: None, event });
         }
     }
 }

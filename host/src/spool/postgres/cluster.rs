@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Row;
-
 use super::connect::{Access, Link};
+use super::members::members;
 use super::threads::{Threads, wait};
 use super::{life, schema};
-use crate::spool::SpoolError;
+use crate::spool::{Member, SpoolError};
 
 /// The store as its relays see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,26 +24,6 @@ pub struct StoreStatus {
     /// Batches with records that nobody has numbered yet.
     pub not_numbered: i64,
 }
-
-/// One relay on the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    pub name: String,
-    /// Its number, in the ids that it gives.
-    pub number: i16,
-    /// Seconds until others take its work over; `None` when it does not run.
-    pub lives_for: Option<i64>,
-    pub batches: i64,
-    /// Messages that it works on.
-    pub holds: i64,
-}
-
-const RELAYS: &str = "
-    SELECT n.name, n.id, w.incarnation,
-        ((w.alive_until - (extract(epoch FROM clock_timestamp()) * 1000)::int8) / 1000)::int8 AS lives_for,
-        coalesce(w.last_batch, 0) AS batches,
-        (SELECT count(*) FROM outgoing o WHERE o.owner = w.incarnation) AS holds
-    FROM node n LEFT JOIN writer w ON w.node = n.id AND NOT w.over ORDER BY n.id";
 
 const SETTINGS: &str = "
     SELECT current_setting('server_version') AS version, current_setting('synchronous_standby_names') AS standbys,
@@ -103,21 +82,13 @@ async fn look(link: &Link, schema: &str) -> Result<StoreStatus, SpoolError> {
     let settings = settings
         .first()
         .ok_or_else(|| SpoolError::Broken("no settings".into()))?;
-    let relays = link.rows(RELAYS, &[]).await?;
-    let relay = |row: &Row| Member {
-        name: row.get("name"),
-        number: row.get("id"),
-        lives_for: row.get("lives_for"),
-        batches: row.get("batches"),
-        holds: row.get("holds"),
-    };
     Ok(StoreStatus {
         format,
         version: settings.get("version"),
         standbys: settings.get("standbys"),
         in_step: settings.get::<_, bool>("may_see").then(|| settings.get("in_step")),
         flushes: settings.get("flushes"),
-        relays: relays.iter().map(relay).collect(),
+        relays: members(link, true).await?,
         not_numbered: settings.get("not_numbered"),
     })
 }

@@ -9,14 +9,14 @@ use super::content::Stored;
 use super::rows::{sql_id, time};
 use super::shared::Asked;
 use super::wanted::{Found, Wanted};
-use super::{PostgresSpool, look, trace};
+use super::{PostgresSpool, look, members, trace};
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 use crate::spool::model::Work;
 use crate::spool::{
-    Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Outcome, PendingEvent, Queue, Receipt,
-    Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Trouble, Unfinished, Values,
+    Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Member, Outcome, PendingEvent, Presence,
+    Queue, Receipt, Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Trouble, Unfinished, Values,
 };
 
 impl PostgresSpool {
@@ -233,6 +233,23 @@ impl Values for PostgresSpool {
 impl Spool for PostgresSpool {
     fn trouble(&self) -> Option<Trouble> {
         self.shared.health.trouble()
+    }
+
+    fn own_name(&self) -> Option<&str> {
+        self.shared.name.as_deref()
+    }
+
+    fn members(&self) -> BoxFuture<'_, Result<Vec<Member>, SpoolError>> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(self.on_own_threads(async move {
+            let link = shared.reader().await?;
+            members::members(&link, false).await
+        }))
+    }
+
+    fn say(&self, presence: Presence) -> BoxFuture<'_, Result<(), SpoolError>> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(self.on_own_threads(async move { members::say(&shared, &presence).await }))
     }
 
     fn state(&self) -> StoreState {

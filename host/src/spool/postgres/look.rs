@@ -17,15 +17,22 @@ use crate::spool::{
 /// Octets of a message that are looked through for the end of its header.
 const MOST_HEADER: u64 = 256 * 1024;
 
-/// The columns of [`entry`]. `$1` and `$2`: a message and an ordinal.
+/// The columns of [`entry`]. `$1` and `$2`: a message and an ordinal. An id has the number of the relay that gave it, but those
+/// of a spool that was carried over.
 const DESTINATION: &str = "
     SELECT o.message, o.ordinal, o.state::int8 AS state, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at,
-        o.reason, NULL::text AS holders, 0 AS released
+        o.reason, NULL::text AS holders, 0 AS released,
+        (SELECT n.name FROM node n WHERE n.id = o.message & 15
+            AND o.message > coalesce((SELECT value FROM counter WHERE name = 'ids'), 0)) AS accepted_by,
+        (SELECT n.name FROM writer w JOIN node n ON n.id = w.node WHERE w.incarnation = o.owner) AS held_by
     FROM outgoing o JOIN message m ON m.id = o.message";
 const AS_RECEIVED: &str = "
     SELECT m.id AS message, 0::int8 AS ordinal,
         (CASE WHEN m.due IS NOT NULL THEN 4 WHEN m.failed THEN 1 ELSE 3 END)::int8 AS state, NULL::text AS peer, m.source,
-        m.envelope, m.size, m.attempts, m.due, m.received_at, m.hold AS reason, m.holders, m.released
+        m.envelope, m.size, m.attempts, m.due, m.received_at, m.hold AS reason, m.holders, m.released,
+        (SELECT n.name FROM node n WHERE n.id = m.id & 15
+            AND m.id > coalesce((SELECT value FROM counter WHERE name = 'ids'), 0)) AS accepted_by,
+        (SELECT n.name FROM writer w JOIN node n ON n.id = w.node WHERE w.incarnation = m.owner) AS held_by
     FROM message m WHERE m.hold IS NOT NULL";
 
 static OF_MESSAGE: LazyLock<String> = LazyLock::new(|| {
@@ -344,5 +351,7 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
         reason: row.get("reason"),
         holders: stored::read_holders(row.get("holders"))?,
         released: row.get::<_, i32>("released") as u32,
+        accepted_by: row.get("accepted_by"),
+        held_by: row.get("held_by"),
     })
 }

@@ -6,7 +6,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `connect`, `threads` | connections, and the threads that drive them |
-//! | `schema`, `cluster`, `import` | the tables; the relays on them; a spool of one relay, carried into them |
+//! | `schema`, `cluster`, `members`, `import` | the tables; the relays on them; a spool of one relay, carried into them |
 //! | `facets`, `operator` | the verbs of the store |
 //! | `writer`, `queue`, `errand` | the one writer of this relay, what it is asked, and who waits for it |
 //! | `batch`, `settle` | many requests, one transaction, and what became of it |
@@ -41,6 +41,7 @@ mod lease;
 mod life;
 mod load;
 mod look;
+mod members;
 mod operator;
 mod queue;
 mod rows;
@@ -64,7 +65,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-pub use self::cluster::{Member, StoreStatus, fence, status, take_over};
+pub use self::cluster::{StoreStatus, fence, status, take_over};
 pub use self::connect::Access;
 use self::connect::Link;
 use self::health::{Begun, Health};
@@ -244,6 +245,7 @@ async fn begin(
         handle,
         writer,
         node,
+        name,
         salt,
         ledger,
         last_id: AtomicU64::new(ids.as_ref().map_or(0, |ids| ids.last as u64)),

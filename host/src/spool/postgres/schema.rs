@@ -5,7 +5,7 @@ use crate::spool::SpoolError;
 use crate::spool::states::statement;
 
 /// Stands in `counter`. A later format comes by [`migrate`], never by a start.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 
 /// From the format before to this one. Programs of two formats that follow each other work on the tables side by side, while
 /// relays are replaced one by one. So a step adds, with defaults that are right for what the earlier program writes; what it
@@ -15,7 +15,9 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: &[Step] = &[Step {
+const STEPS: &[Step] = &[LIVES_AND_LEDGER, WHO_DID_IT];
+
+const LIVES_AND_LEDGER: Step = Step {
     to: 2,
     // `token` tells a life from another one of the same number; `home` is the folder that it has locked; `freed`: what it held
     // is others'.
@@ -34,7 +36,15 @@ const STEPS: &[Step] = &[Step {
         CREATE INDEX ledger_batch ON ledger(batch) WHERE batch IS NOT NULL;
         -- It knows nothing of messages before this one: those that were there before it was kept.
         INSERT INTO counter SELECT 'ledger', coalesce(max(ceiling), 0) FROM node;",
-}];
+};
+
+const WHO_DID_IT: Step = Step {
+    to: 3,
+    // `history.node`: the relay that wrote the entry. `presence`: what a relay says of itself, as JSON.
+    sql: "
+        ALTER TABLE history ADD COLUMN node int2;
+        ALTER TABLE node ADD COLUMN presence text;",
+};
 
 /// Octets of content in one row.
 pub(super) const CHUNK: u64 = 1 << 20;

@@ -47,6 +47,8 @@ pub(super) struct Shared {
     pub(super) writer: UnboundedSender<Asked>,
     /// `None`: a command beside the relays.
     pub(super) node: Option<Node>,
+    /// The same by its name.
+    pub(super) name: Option<String>,
     pub(super) salt: i64,
     /// How long the ledger knows a message.
     pub(super) ledger: Duration,

@@ -36,6 +36,8 @@ pub(super) struct Stamp {
     pub(super) salt: i64,
     pub(super) batch: i64,
     pub(super) me: i64,
+    /// `None`: a command beside the relays.
+    pub(super) node: Option<i16>,
     pub(super) now: i64,
 }
 

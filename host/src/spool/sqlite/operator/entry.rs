@@ -46,6 +46,8 @@ fn whole(row: &Row) -> Result<Option<QueueEntry>, SpoolError> {
         reason: row.get(10)?,
         holders: stored::read_holders(row.get::<_, Option<String>>(11)?.as_deref())?,
         released: row.get(12)?,
+        accepted_by: None,
+        held_by: None,
     }))
 }
 
@@ -111,6 +113,8 @@ fn damaged(row: &Row, id: QueueId) -> QueueEntry {
         reason: Some(DAMAGED.to_owned()),
         holders: Vec::new(),
         released: 0,
+        accepted_by: None,
+        held_by: None,
     }
 }
 

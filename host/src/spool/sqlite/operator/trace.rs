@@ -142,6 +142,7 @@ impl Look<'_> {
         let entry = |(at, event): (i64, String)| {
             Some(HistoryEntry {
                 at: Timestamp(at as u64),
+                node: None,
                 event: stored::read_event(&event).ok()?,
             })
         };
