@@ -59,6 +59,9 @@ pub enum Args {
         which: OneRelay,
         /// Its `node`, as `cluster status` shows it
         name: String,
+        /// And forget it, for good: a store knows 16 relays, and another name may have its number then
+        #[arg(long)]
+        forget: bool,
     },
 }
 
@@ -90,11 +93,18 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Ok(())
         }
         Args::Status { which } => status(&which),
-        Args::Fence { which, name } => {
+        Args::Fence { which, name, forget } => {
             let (database, _) = which.shared()?;
-            let Some(certain) = postgres::fence(&database.access, &name)? else {
-                bail!("no relay {name} runs on this store");
-            };
+            fence(&database, &name, forget)
+        }
+    }
+}
+
+fn fence(database: &Database, name: &str, forget: bool) -> anyhow::Result<()> {
+    match postgres::fence(&database.access, name)? {
+        None if !forget => bail!("no relay {name} runs on this store"),
+        None => {}
+        Some(certain) => {
             println!("{name} writes nothing more");
             if !certain.is_zero() {
                 println!(
@@ -103,11 +113,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 );
                 std::thread::sleep(certain + Duration::from_millis(100));
             }
-            postgres::take_over(&database.access)?;
-            println!("others have its work");
-            Ok(())
         }
     }
+    postgres::take_over(&database.access)?;
+    println!("others have its work");
+    match forget && !postgres::forget(&database.access, name)? {
+        true => bail!("no relay {name} has ever been on this store"),
+        false if forget => println!("it is forgotten"),
+        false => {}
+    }
+    Ok(())
 }
 
 fn status(which: &OneRelay) -> anyhow::Result<()> {

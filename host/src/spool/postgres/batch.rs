@@ -18,7 +18,7 @@ use super::wanted::Found;
 use super::write::{Stamp, content, writes};
 use crate::message::{Content, MessageId};
 use crate::spool::model::{Made, Reach, Work};
-use crate::spool::{Leased, Node, Noting, SpoolError};
+use crate::spool::{Leased, Noting, SpoolError};
 
 /// What a batch came to.
 pub(super) enum Ended {
@@ -87,7 +87,7 @@ impl<'w> Batch<'w> {
             salt: self.shared.salt,
             batch,
             me,
-            node: self.shared.node.map(Node::number),
+            node: self.shared.name.clone(),
             now: sql_time(now),
         };
         self.link.run_all(&writes(&snapshot, &reach, &stamp)?).await?;

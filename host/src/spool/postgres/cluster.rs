@@ -75,6 +75,18 @@ pub fn take_over(access: &Access) -> Result<(), SpoolError> {
     })
 }
 
+/// Forgets a relay that does not run, so that another name may have its number. False: no relay has this name. Blocks.
+///
+/// # Errors
+/// It runs, or others do not have its work yet; or the database cannot be reached.
+pub fn forget(access: &Access, name: &str) -> Result<bool, SpoolError> {
+    let (threads, access, name) = (Threads::new()?, access.clone(), name.to_owned());
+    let handle = threads.handle().ok_or(SpoolError::Closed)?;
+    wait(&handle, async move {
+        life::forget(&access.connect("watches").await?, &name).await
+    })
+}
+
 async fn look(link: &Link, schema: &str) -> Result<StoreStatus, SpoolError> {
     let format = schema::find(link, schema).await?;
     let format = format.ok_or_else(|| SpoolError::Broken("the database has no tables of a relay".into()))?;

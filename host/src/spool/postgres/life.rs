@@ -299,6 +299,25 @@ pub(super) async fn bar(link: &Link, name: &str) -> Result<Option<i64>, SpoolErr
     Ok(barred.iter().map(|row| row.get::<_, i64>(0).max(0)).max())
 }
 
+/// Forgets a relay, in one statement. Whoever gets its number begins above all ids that it has given. False: none has this name.
+pub(super) async fn forget(link: &Link, name: &str) -> Result<bool, SpoolError> {
+    const FORGET: &str = "
+        WITH gone AS (
+            DELETE FROM node n WHERE name = $1 AND NOT EXISTS (SELECT 1 FROM writer w WHERE w.node = n.id AND NOT w.freed)
+            RETURNING ceiling)
+        INSERT INTO counter(name, value) SELECT 'ids', ceiling FROM gone
+        ON CONFLICT (name) DO UPDATE SET value = greatest(counter.value, excluded.value) RETURNING value";
+    if !link.rows(FORGET, &[&name]).await?.is_empty() {
+        return Ok(true);
+    }
+    match link.rows("SELECT 1 FROM node WHERE name = $1", &[&name]).await?.is_empty() {
+        true => Ok(false),
+        false => Err(SpoolError::Unfit(format!(
+            "the relay {name} runs, or others do not have its work yet: nothing is forgotten"
+        ))),
+    }
+}
+
 /// Nobody holds what these had. Goes through all rows, once for each relay that dies: an index of owners would cost every
 /// commit.
 async fn free(link: &Link, over: &[i64]) -> Result<(), SpoolError> {

@@ -17,8 +17,8 @@ use crate::spool::{
 /// Octets of a message that are looked through for the end of its header.
 const MOST_HEADER: u64 = 256 * 1024;
 
-/// The columns of [`entry`]. `$1` and `$2`: a message and an ordinal. An id has the number of the relay that gave it, but those
-/// of a spool that was carried over.
+/// The columns of [`entry`]. `$1` and `$2`: a message and an ordinal. An id has the number of the relay that gave it, if it
+/// is above those of a spool that was carried over, and of relays that were forgotten.
 const DESTINATION: &str = "
     SELECT o.message, o.ordinal, o.state::int8 AS state, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at,
         o.reason, NULL::text AS holders, 0 AS released,

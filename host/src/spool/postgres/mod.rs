@@ -65,7 +65,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-pub use self::cluster::{StoreStatus, fence, status, take_over};
+pub use self::cluster::{StoreStatus, fence, forget, status, take_over};
 pub use self::connect::Access;
 use self::connect::Link;
 use self::health::{Begun, Health};

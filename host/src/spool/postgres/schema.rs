@@ -40,9 +40,9 @@ const LIVES_AND_LEDGER: Step = Step {
 
 const WHO_DID_IT: Step = Step {
     to: 3,
-    // `history.node`: the relay that wrote the entry. `presence`: what a relay says of itself, as JSON.
+    // `history.node`: the name of the relay that wrote the entry. `presence`: what a relay says of itself, as JSON.
     sql: "
-        ALTER TABLE history ADD COLUMN node int2;
+        ALTER TABLE history ADD COLUMN node text;
         ALTER TABLE node ADD COLUMN presence text;",
 };
 

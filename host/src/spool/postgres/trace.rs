@@ -131,8 +131,8 @@ async fn trace_of(link: &Link, transaction: Transaction) -> Result<Trace, SpoolE
 /// What cannot be read is left out: a history decides nothing.
 async fn history(link: &Link, of: MessageId) -> Result<Vec<HistoryEntry>, SpoolError> {
     const HISTORY: &str = "
-        SELECT h.at, h.event, b.first, (SELECT n.name FROM node n WHERE n.id = h.node) AS node
-        FROM history h LEFT JOIN batch b ON b.id = h.batch AND b.stream = $2 WHERE h.request = $1 ORDER BY h.place";
+        SELECT h.at, h.event, h.node, b.first FROM history h LEFT JOIN batch b ON b.id = h.batch AND b.stream = $2
+        WHERE h.request = $1 ORDER BY h.place";
     let found = link
         .rows(HISTORY, &[&sql_id(of), &StreamName::CHARGING.as_str()])
         .await?;

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::time::Duration;
 
 use super::super::home::Home;
-use super::super::{fence, migrate, schema};
+use super::super::{fence, forget, migrate, schema};
 use super::faults::options;
 use super::*;
 use crate::message::{MessageId, OutgoingId};
 use crate::spool::conformance::support::{id, peer, relayed};
-use crate::spool::{CERTAIN, Inbox, Leased, Leases, Queue, SpoolError};
+use crate::spool::{CERTAIN, Inbox, Leased, Leases, Queue, Spool, SpoolError};
 
 fn tables() -> Option<(&'static Postgres, Access)> {
     let server = server()?;
@@ -73,6 +73,21 @@ async fn each_relay_knows_how_many_they_are() {
     other.close().await;
     one.renew().await.unwrap();
     assert_eq!(one.relays(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_is_forgotten_when_it_does_not_run_and_whoever_gets_its_number_gives_none_of_its_ids() {
+    let Some((_, access)) = tables() else { return };
+    let one = open(&access, "a", None);
+    let last = one.next_id();
+    let runs = forget(&access, "a").unwrap_err().to_string();
+    assert!(runs.contains("the relay a runs"), "{runs}");
+    one.close().await;
+    assert!(forget(&access, "a").unwrap());
+    assert!(!forget(&access, "a").unwrap(), "nobody has this name now");
+    let other = open(&access, "b", None);
+    assert_eq!(other.shared.node, one.shared.node);
+    assert!(other.next_id() > last);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,7 +37,7 @@ pub(super) struct Stamp {
     pub(super) batch: i64,
     pub(super) me: i64,
     /// `None`: a command beside the relays.
-    pub(super) node: Option<i16>,
+    pub(super) node: Option<String>,
     pub(super) now: i64,
 }
 

@@ -87,9 +87,9 @@ fn keys(snapshot: &Snapshot, stamp: &Stamp, to: &mut Vec<Write>) {
 pub(super) fn history(snapshot: &Snapshot, stamp: &Stamp, to: &mut Vec<Write>) -> Result<(), SpoolError> {
     const NEW: &str = "
         INSERT INTO history(request, place, at, event, batch, node)
-        SELECT * FROM unnest($1::int8[], $2::int4[], $3::int8[], $4::text[], $5::int8[], $6::int2[])";
+        SELECT * FROM unnest($1::int8[], $2::int4[], $3::int8[], $4::text[], $5::int8[], $6::text[])";
     const GONE: &str = "DELETE FROM history WHERE request = ANY($1)";
-    columns! { request: i64, place: i32, at: i64, event: String, batch: i64, node: Option<i16> }
+    columns! { request: i64, place: i32, at: i64, event: String, batch: i64, node: Option<String> }
     let (mut new, mut gone) = (Columns::default(), Vec::new());
     for changed in snapshot.state.history.changed() {
         let request = sql_id(*changed.key);
@@ -103,7 +103,7 @@ pub(super) fn history(snapshot: &Snapshot, stamp: &Stamp, to: &mut Vec<Write>) -
             new.at.push(sql_time(entry.at));
             new.event.push(stored::write_event(&entry.event)?);
             new.batch.push(stamp.batch);
-            new.node.push(stamp.node);
+            new.node.push(stamp.node.clone());
         }
     }
     new.write(NEW, to);
