@@ -18,6 +18,23 @@ pub(super) async fn what_goes_out_of_a_commit_belongs_to_who_commits_it(stage: &
     assert_eq!(leased(&*spool, "operator-b").await, [id(number, 1)]);
 }
 
+/// Also when the answer had been sent, and nobody had looked at it.
+pub(super) async fn what_a_commit_leases_to_somebody_who_has_gone_is_free(stage: &dyn Stage) {
+    let spool = stage.open();
+    let (number, next) = (spool.next_id(), spool.next_id());
+    let mut commit = spool.commit(relayed(number, "bytes"));
+    tokio::select! {
+        biased;
+        // A store that answers at once keeps nobody waiting.
+        _ = &mut commit => return,
+        () = std::future::ready(()) => {}
+    }
+    // This one is answered behind it.
+    spool.commit(message(next, "bytes")).await.unwrap();
+    drop(commit);
+    assert_eq!(leased(&*spool, "operator-b").await, [id(number, 1)]);
+}
+
 pub(super) async fn what_is_leased_is_leased_once_until_it_is_given_back(stage: &dyn Stage) {
     let spool = stage.open();
     let ids = [spool.next_id(), spool.next_id()];

@@ -118,6 +118,7 @@ macro_rules! claims {
             ledger::what_was_held_is_carried_on_into_what_it_comes_to,
             ledger::a_bounce_ends_what_was_delivered_once,
             leases::what_goes_out_of_a_commit_belongs_to_who_commits_it,
+            leases::what_a_commit_leases_to_somebody_who_has_gone_is_free,
             leases::what_is_leased_is_leased_once_until_it_is_given_back,
             leases::leases_are_over_when_the_relay_begins_anew,
             leases::what_is_overdue_is_leased_too,

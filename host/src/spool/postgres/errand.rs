@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::shared::Reply;
-use crate::spool::model::{Made, Work};
+use super::parcel::{Parcel, Reply};
 use crate::spool::SpoolError;
+use crate::spool::model::{Made, Work};
 
 /// A piece of work that somebody waits for.
 pub(super) struct Errand {
@@ -69,9 +69,9 @@ impl Errand {
         let _ = self.commit.0.compare_exchange(SENT, NOT_SENT, SeqCst, SeqCst);
     }
 
-    /// Whether whoever asked was there to hear it.
-    pub(super) fn answer(self, made: Result<Made, SpoolError>) -> bool {
-        self.reply.send(made).is_ok()
+    /// Whoever asked hears it, if he is still there.
+    pub(super) fn answer(self, made: Result<Parcel<Made>, SpoolError>) {
+        let _ = self.reply.send(made);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use tokio::sync::oneshot;
 
 use super::content::Stored;
+use super::parcel::{Lessor, Parcel};
 use super::rows::{sql_id, time};
 use super::shared::Asked;
 use super::wanted::{Found, Wanted};
@@ -23,12 +24,7 @@ impl PostgresSpool {
     async fn leased(&self, wanted: Wanted, limit: usize) -> Result<Found, SpoolError> {
         let (reply, answer) = oneshot::channel();
         self.shared.ask(Asked::Lease(wanted, limit, reply))?;
-        answer.await.unwrap_or(Err(SpoolError::Closed))
-    }
-
-    /// Ends a lease where no answer is waited for.
-    fn lets_go(&self, leased: Leased) -> bool {
-        self.shared.held().remove(&leased)
+        answer.await.unwrap_or(Err(SpoolError::Closed)).map(Parcel::opened)
     }
 }
 
@@ -48,10 +44,7 @@ impl Space for PostgresSpool {
 
 impl Leases for PostgresSpool {
     fn give_back(&self, leased: Leased) {
-        if self.lets_go(leased) {
-            self.shared.returning.fetch_add(1, SeqCst);
-            let _ = self.shared.ask(Asked::GiveBack(leased));
-        }
+        self.shared.takes_back(leased);
     }
 
     fn is_ours(&self, leased: Leased) -> bool {
@@ -213,7 +206,7 @@ impl Events for PostgresSpool {
     fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(async move {
             self.shared.work(Work::Settle(id, settlement)).await?;
-            self.lets_go(Leased::Event(id));
+            self.shared.held().remove(&Leased::Event(id));
             Ok(())
         })
     }

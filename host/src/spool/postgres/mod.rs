@@ -8,7 +8,7 @@
 //! | `connect`, `threads` | connections, and the threads that drive them |
 //! | `schema`, `cluster`, `members`, `import` | the tables; the relays on them; a spool of one relay, carried into them |
 //! | `facets`, `operator` | the verbs of the store |
-//! | `writer`, `queue`, `errand` | the one writer of this relay, what it is asked, and who waits for it |
+//! | `writer`, `queue`, `errand`, `parcel` | the one writer of this relay, what it is asked, who waits for it, and what he gets |
 //! | `batch`, `settle` | many requests, one transaction, and what became of it |
 //! | `load`, `write`, `rows` | what work reaches, out of rows and back into them |
 //! | `life`, `lease`, `home` | the relays: who lives, who works on what, and whose folder is whose |
@@ -43,6 +43,7 @@ mod load;
 mod look;
 mod members;
 mod operator;
+mod parcel;
 mod queue;
 mod rows;
 mod schema;

@@ -3,7 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::errand::Errand;
-use super::shared::Reply;
+use super::parcel::Reply;
+use super::shared::Heard;
 use super::wanted::{Found, Wanted};
 use crate::spool::model::Work;
 use crate::spool::{Leased, SpoolError};
@@ -17,7 +18,7 @@ const MOST_OCTETS: u64 = 8 << 20;
 pub(super) struct Queue {
     pub(super) errands: Vec<Errand>,
     pub(super) leases: Vec<(Wanted, usize, Reply<Found>)>,
-    pub(super) beats: Vec<Reply<()>>,
+    pub(super) beats: Vec<Heard>,
     pub(super) closes: Option<oneshot::Sender<()>>,
     pub(super) octets: u64,
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::ops::Deref;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use super::connect::{Access, Link};
 use super::errand::Errand;
 use super::health::Health;
+use super::parcel::{Lessor, Parcel, Reply};
 use super::wanted::{Found, Wanted};
 use super::{Durability, Patience, life};
 use crate::clock::SharedClock;
@@ -24,8 +26,8 @@ use crate::spool::{Leased, Node, SpoolError};
 /// Connections to read with.
 const READERS: usize = 4;
 
-/// Where the answer goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
+/// Where an answer goes when nothing is leased with it.
+pub(super) type Heard = oneshot::Sender<Result<(), SpoolError>>;
 
 /// What the writer is asked.
 pub(super) enum Asked {
@@ -33,7 +35,7 @@ pub(super) enum Asked {
     Lease(Wanted, usize, Reply<Found>),
     GiveBack(Leased),
     /// To say that this relay lives.
-    Beat(Reply<()>),
+    Beat(Heard),
     Close(oneshot::Sender<()>),
 }
 
@@ -103,7 +105,7 @@ impl Shared {
     pub(super) async fn work(&self, work: Work) -> Result<Made, SpoolError> {
         let (reply, answer) = oneshot::channel();
         self.ask(Asked::Work(Errand::new(work, reply).0))?;
-        answer.await.unwrap_or(Err(SpoolError::Closed))
+        answer.await.unwrap_or(Err(SpoolError::Closed)).map(Parcel::opened)
     }
 
     /// Waits for as long as whoever asked has [patience](super::Patience), and then says what is known:
@@ -114,7 +116,7 @@ impl Shared {
         self.ask(Asked::Work(errand))?;
         let patience = self.patience.asker;
         match timeout(patience, &mut answer).await {
-            Ok(made) => made.unwrap_or(Err(SpoolError::Closed)),
+            Ok(made) => made.unwrap_or(Err(SpoolError::Closed)).map(Parcel::opened),
             Err(_) if commit.is_called_off() => Err(SpoolError::Away(format!(
                 "it has waited for {} s behind a commit that is not answered",
                 patience.as_secs()
@@ -138,6 +140,21 @@ impl Shared {
 
     pub(super) fn held(&self) -> MutexGuard<'_, HashSet<Leased>> {
         locked(&self.held)
+    }
+}
+
+impl Lessor for Shared {
+    fn lends(&self, leased: &[Leased]) {
+        self.held().extend(leased);
+    }
+
+    /// The database hears of it with the next batch.
+    fn takes_back(&self, leased: Leased) {
+        let held = self.held().remove(&leased);
+        if held {
+            self.returning.fetch_add(1, SeqCst);
+            let _ = self.ask(Asked::GiveBack(leased));
+        }
     }
 }
 

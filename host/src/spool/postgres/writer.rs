@@ -15,6 +15,7 @@ use super::batch::{Batch, Ended, Results};
 use super::connect::Link;
 use super::health::Begun;
 use super::life::{self, Life, Who};
+use super::parcel::{Lessor, Parcel};
 use super::queue::Queue;
 use super::shared::{Asked, Shared};
 use crate::spool::model::Work;
@@ -236,24 +237,13 @@ impl Writer {
     }
 
     fn answer(&mut self, queue: Queue, batch: Results) {
-        let mut lost = Vec::new();
         for (errand, made) in queue.errands.into_iter().zip(batch.works) {
-            let born = match made {
-                Ok(_) => born(&errand.work),
-                Err(_) => Vec::new(),
-            };
-            self.shared.held().extend(&born);
-            // Whoever asked has gone: nobody works on it.
-            if !errand.answer(made) {
-                lost.extend(born);
-            }
+            let born = born(&errand.work);
+            errand.answer(made.map(|made| Parcel::new(self.lessor(), made, born)));
         }
         for ((.., reply), found) in queue.leases.into_iter().zip(batch.found) {
             let leased = found.leased();
-            self.shared.held().extend(&leased);
-            if reply.send(Ok(found)).is_err() {
-                lost.extend(leased);
-            }
+            let _ = reply.send(Ok(Parcel::new(self.lessor(), found, leased)));
         }
         if let Some(relays) = batch.relays {
             self.shared.relays.store(relays, SeqCst);
@@ -261,19 +251,19 @@ impl Writer {
         for reply in queue.beats {
             let _ = reply.send(Ok(()));
         }
-        for leased in &lost {
-            self.shared.held().remove(leased);
-        }
         batch.noted.iter().for_each(crate::spool::Noting::written);
         self.shared.returning.fetch_sub(self.given_back.len(), SeqCst);
-        self.shared.returning.fetch_add(lost.len(), SeqCst);
-        self.given_back = lost;
+        self.given_back.clear();
         if let Some(reserved) = batch.reserved {
             self.shared.reserved.store(reserved, SeqCst);
         }
         if batch.grown {
             self.shared.grows.send_replace(());
         }
+    }
+
+    fn lessor(&self) -> Arc<dyn Lessor> {
+        Arc::clone(&self.shared) as Arc<dyn Lessor>
     }
 
     /// Others have what this relay had. Nothing of what was asked happens.
