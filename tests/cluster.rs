@@ -4,6 +4,7 @@ mod carried;
 mod failover;
 mod field;
 mod nodes;
+mod pauses;
 mod seen;
 mod store;
 

@@ -141,8 +141,31 @@ impl Postgres {
         self.ask("SELECT pg_reload_conf()").expect("it is read again");
     }
 
+    /// All its processes get this signal: `STOP`, as a machine that stands still, and `CONT`.
+    pub fn signal(&self, name: &str) {
+        assert_eq!(self.send(name), Some(true), "it gets {name}");
+    }
+
+    /// `None`: it does not run.
+    fn send(&self, name: &str) -> Option<bool> {
+        let file = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).ok()?;
+        let server = file.lines().next()?.to_owned();
+        let is_its = |process: &fs::DirEntry| {
+            let status = fs::read_to_string(process.path().join("status")).unwrap_or_default();
+            let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+            parent.is_some_and(|parent| parent.trim() == server)
+        };
+        let children = fs::read_dir("/proc").ok()?.filter_map(Result::ok).filter(is_its);
+        let children: Vec<_> = children.map(|process| process.file_name()).collect();
+        let mut kill = Command::new("kill");
+        let sent = kill.arg(format!("-{name}")).arg(&server).args(children).status();
+        Some(sent.is_ok_and(|status| status.success()))
+    }
+
     /// It ends as if its machine had.
     pub fn crash(&mut self) {
+        // One that stands still would not.
+        let _ = self.send("CONT");
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
