@@ -230,7 +230,8 @@ impl Postgres {
         }
     }
 
-    fn log(&self) -> String {
+    /// What it has written down.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }

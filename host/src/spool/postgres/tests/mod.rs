@@ -1,6 +1,7 @@
 //! What only this store promises, and the stage on which it passes what every store promises.
 
 mod faults;
+mod growth;
 mod lives;
 mod plans;
 mod unknown;
