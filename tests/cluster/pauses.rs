@@ -53,7 +53,10 @@ fn relays_whose_database_stood_still_for_longer_than_a_lease_all_go_on_and_send_
     assert_eq!(b.taken().len(), 6, "each once");
     for relay in [&one, &two] {
         let log = relay.process().log();
-        assert!(!log.contains("taken-over") && !log.contains("were silent"), "nobody is taken to be dead: {log}");
+        assert!(
+            !log.contains("taken-over") && !log.contains("were silent"),
+            "nobody is taken to be dead: {log}"
+        );
     }
 }
 

@@ -46,7 +46,9 @@ fn any_relay_shows_which_one_accepted_a_message_works_on_it_and_did_what() {
     eventually("each knows what the other has taken", || {
         let status = two.print(&["status"]);
         let known = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(&format!("relay {name} ")))?;
+            let line = status
+                .lines()
+                .find(|line| line.starts_with(&format!("relay {name} ")))?;
             (line.contains("lives") && line.contains("1 accepted")).then_some(())
         };
         known("one").and(known("two"))
@@ -82,7 +84,9 @@ fn a_relay_that_runs_something_else_than_the_others_is_named_everywhere() {
     });
     let of_two = named.split("two  number").nth(1).expect("its lines");
     assert!(of_two.contains("DIFFERS: it runs configuration "), "{named}");
-    eventually("by its own status", || two.print(&["status"]).contains("differs: ").then_some(()));
+    eventually("by its own status", || {
+        two.print(&["status"]).contains("differs: ").then_some(())
+    });
     for relay in [&one, &two] {
         eventually_alarmed(relay, "warning  relays-differ two  since ");
     }
@@ -90,7 +94,11 @@ fn a_relay_that_runs_something_else_than_the_others_is_named_everywhere() {
     for name in ["one", "two"] {
         let line = alarms(&one);
         let at = format!("  at relay {name}");
-        assert!(line.lines().any(|line| line.contains("one-machine") && line.ends_with(&at)), "{line}");
+        assert!(
+            line.lines()
+                .any(|line| line.contains("one-machine") && line.ends_with(&at)),
+            "{line}"
+        );
     }
     one.configure(&(one.configured() + "[transactions]\nkeep = \"9 days\"\n"));
     one.print(&["reload"]);

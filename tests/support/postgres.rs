@@ -183,7 +183,11 @@ impl Postgres {
 
     /// What a statement prints, a line for each row.
     pub fn ask(&self, sql: &str) -> Result<String, String> {
-        let asked = self.psql().args(["-c", sql]).output().map_err(|error| error.to_string())?;
+        let asked = self
+            .psql()
+            .args(["-c", sql])
+            .output()
+            .map_err(|error| error.to_string())?;
         match asked.status.success() {
             true => Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned()),
             false => Err(String::from_utf8_lossy(&asked.stderr).into_owned()),
@@ -193,9 +197,22 @@ impl Postgres {
     /// A client of it.
     pub fn psql(&self) -> Command {
         let mut psql = Command::new(programs().unwrap_or_default().join("psql"));
-        psql.args(["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", "postgres", "-h"])
-            .arg(self.socket())
-            .args(["-p", &self.port.to_string()]);
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-w",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            USER,
+            "-d",
+            "postgres",
+            "-h",
+        ])
+        .arg(self.socket())
+        .args(["-p", &self.port.to_string()]);
         psql
     }
 

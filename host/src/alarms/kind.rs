@@ -113,7 +113,9 @@ impl AlarmKind {
             Self::OneMachine => {
                 "let PostgreSQL replicate, and take durability = \"single-machine\" out of [spool]; see docs/cluster.md"
             }
-            Self::RelaysDiffer => "mm4relay cluster status says what each relay runs: give them the same files, and reload",
+            Self::RelaysDiffer => {
+                "mm4relay cluster status says what each relay runs: give them the same files, and reload"
+            }
             Self::Unwell => "the log says why; restart the relay when it does not recover",
             Self::DeadLetters => {
                 "mm4relay queue list --state failed, then retry or drop; let the peer take bounces or responses"

@@ -75,7 +75,9 @@ impl Members {
         let others = known
             .iter()
             .filter(|member| member.lives() && Some(member.name.as_str()) != self.own());
-        let alarms = others.filter_map(|member| Some(&member.presence.as_ref()?.alarms)).flatten();
+        let alarms = others
+            .filter_map(|member| Some(&member.presence.as_ref()?.alarms))
+            .flatten();
         // What a later version says in another form is passed over.
         alarms
             .filter_map(|alarm| serde_json::from_value(alarm.clone()).ok())
@@ -101,7 +103,9 @@ impl Members {
             async move {
                 let mut hashed = Hashed::default();
                 loop {
-                    let presence = members.presence((&*relay, since), &current, raised(), &mut hashed).await;
+                    let presence = members
+                        .presence((&*relay, since), &current, raised(), &mut hashed)
+                        .await;
                     members.exchange(&*database, presence).await;
                     tokio::time::sleep(SAY).await;
                 }
@@ -128,7 +132,10 @@ impl Members {
             since: since.0,
             accepted: relay.counts.read().accepted,
             delivered,
-            alarms: raised.iter().filter_map(|alarm| serde_json::to_value(alarm).ok()).collect::<Vec<Value>>(),
+            alarms: raised
+                .iter()
+                .filter_map(|alarm| serde_json::to_value(alarm).ok())
+                .collect::<Vec<Value>>(),
         }
     }
 

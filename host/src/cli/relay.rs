@@ -225,7 +225,10 @@ fn print(entry: &Entry) {
         asked,
         ..
     } = entry;
-    let relay = entry.relay.as_ref().map_or_else(String::new, |relay| format!(", at relay {relay}"));
+    let relay = entry
+        .relay
+        .as_ref()
+        .map_or_else(String::new, |relay| format!(", at relay {relay}"));
     println!("{at}  {did}  by {who}, {}, {from}{relay}", entry.role.as_str());
     println!("    asked {asked}");
     if let Some(changed) = &entry.changed {

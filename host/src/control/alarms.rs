@@ -56,8 +56,15 @@ impl fmt::Display for RaisedAlarm {
             "" => String::new(),
             about => format!(" {about}"),
         };
-        let relay = self.relay.as_ref().map_or_else(String::new, |relay| format!("  at relay {relay}"));
-        write!(f, "{}  {}{about}  since {}{relay}", self.severity, self.alarm, self.since)?;
+        let relay = self
+            .relay
+            .as_ref()
+            .map_or_else(String::new, |relay| format!("  at relay {relay}"));
+        write!(
+            f,
+            "{}  {}{about}  since {}{relay}",
+            self.severity, self.alarm, self.since
+        )?;
         write!(f, "\n    {}\n    {}", Visible(&self.said), self.remedy)
     }
 }

@@ -86,7 +86,10 @@ impl Row {
         let holders = entry.held_by.iter().filter(|_| entry.state == "held");
         let holders = holders.map(|holder| format!("held by {}", holder.text));
         let why = entry.reason.iter().chain(&entry.waits_because).cloned();
-        let relay = entry.worked_on_by.iter().map(|relay| format!("relay {relay} works on it"));
+        let relay = entry
+            .worked_on_by
+            .iter()
+            .map(|relay| format!("relay {relay} works on it"));
         let message = entry.id.split('-').next().unwrap_or_default();
         Self {
             message: message.to_owned(),

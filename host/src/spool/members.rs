@@ -72,7 +72,11 @@ fn note_odd_ones(what: &str, of: &[(&str, &str)], found: &mut BTreeMap<String, V
     let Some((_, common)) = of.iter().rev().max_by_key(|(_, hash)| having(hash)) else {
         return;
     };
-    let with_it: Vec<&str> = of.iter().filter(|(_, its)| its == common).map(|(name, _)| *name).collect();
+    let with_it: Vec<&str> = of
+        .iter()
+        .filter(|(_, its)| its == common)
+        .map(|(name, _)| *name)
+        .collect();
     for (name, hash) in of.iter().filter(|(_, its)| its != common) {
         let (its, theirs, others) = (short(hash), short(common), with_it.join(", "));
         let said = format!("{what} {its}, and {others} {theirs}");

@@ -84,12 +84,7 @@ impl Access {
         }))
     }
 
-    async fn connect_to(
-        &self,
-        at: (&str, u16),
-        address: Option<IpAddr>,
-        what_for: &str,
-    ) -> Result<Link, String> {
+    async fn connect_to(&self, at: (&str, u16), address: Option<IpAddr>, what_for: &str) -> Result<Link, String> {
         let config = self.config(at, address, what_for);
         let doubt = Arc::new(AtomicBool::new(false));
         let client = match &self.tls {
@@ -268,7 +263,9 @@ pub(super) fn failed(error: &tokio_postgres::Error) -> SpoolError {
     let text = format!("{} ({})", said.message(), said.code().code());
     match said.code() {
         // What holds the lock is a commit that waits for its standby, most likely.
-        code if *code == SqlState::LOCK_NOT_AVAILABLE => SpoolError::Away(format!("behind a commit that waits: {text}")),
+        code if *code == SqlState::LOCK_NOT_AVAILABLE => {
+            SpoolError::Away(format!("behind a commit that waits: {text}"))
+        }
         code if *code == SqlState::DISK_FULL => SpoolError::Full(text),
         // Data that no row can hold, or that contradicts what is there.
         code if ["22", "23", "54"].iter().any(|class| code.code().starts_with(class)) => SpoolError::Unfit(text),

@@ -310,7 +310,11 @@ pub(super) async fn forget(link: &Link, name: &str) -> Result<bool, SpoolError> 
     if !link.rows(FORGET, &[&name]).await?.is_empty() {
         return Ok(true);
     }
-    match link.rows("SELECT 1 FROM node WHERE name = $1", &[&name]).await?.is_empty() {
+    match link
+        .rows("SELECT 1 FROM node WHERE name = $1", &[&name])
+        .await?
+        .is_empty()
+    {
         true => Ok(false),
         false => Err(SpoolError::Unfit(format!(
             "the relay {name} runs, or others do not have its work yet: nothing is forgotten"

@@ -15,7 +15,8 @@ pub(super) async fn members(link: &Link, counted: bool) -> Result<Vec<Member>, S
             ((w.alive_until - (extract(epoch FROM clock_timestamp()) * 1000)::int8) / 1000)::int8 AS lives_for,
             coalesce(w.last_batch, 0) AS batches
         FROM node n LEFT JOIN writer w ON w.node = n.id AND NOT w.over ORDER BY n.id /* all */";
-    const HELD: &str = "SELECT owner, count(*) AS number FROM outgoing WHERE owner IS NOT NULL GROUP BY owner /* all */";
+    const HELD: &str =
+        "SELECT owner, count(*) AS number FROM outgoing WHERE owner IS NOT NULL GROUP BY owner /* all */";
     let held = match counted {
         true => link.rows(HELD, &[]).await?,
         false => Vec::new(),

@@ -92,7 +92,12 @@ impl Shared {
         let idle = locked(&self.readers.idle).pop().filter(|link| !link.client.is_closed());
         let link = match idle {
             Some(link) => link,
-            None => Arc::new(self.access.connect("reads").await?.answering_within(self.patience.store)),
+            None => Arc::new(
+                self.access
+                    .connect("reads")
+                    .await?
+                    .answering_within(self.patience.store),
+            ),
         };
         Ok(Reader {
             link,

@@ -13,8 +13,7 @@ use crate::message::{
 };
 use crate::spool::{
     Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Outcome, PendingEvent, Queue, Receipt,
-    Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Trouble, TroubleWith, Unfinished,
-    Values,
+    Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Trouble, TroubleWith, Unfinished, Values,
 };
 
 impl Space for SqliteSpool {

@@ -182,7 +182,10 @@ async fn a_database_without_a_standby_is_refused_at_the_next_commit_unless_the_c
             "{refused:?}"
         );
         let trouble = spool.trouble().unwrap();
-        assert!(trouble.with == TroubleWith::Unsafe && trouble.said.contains(why), "{trouble:?}");
+        assert!(
+            trouble.with == TroubleWith::Unsafe && trouble.said.contains(why),
+            "{trouble:?}"
+        );
         assert_eq!(spool.count("SELECT count(*) FROM message"), 0);
     }
 }

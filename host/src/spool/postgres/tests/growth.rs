@@ -31,8 +31,15 @@ fn fill(server: &Postgres, schema: &str, number: usize) {
         as_of("of", "'id', of.id - 16 * g, 'due', NULL"),
     );
     // Each by itself: a vacuum is in no transaction.
-    let statements = script.split(';').map(str::trim).filter(|statement| !statement.is_empty());
-    let done = server.psql().args(statements.flat_map(|statement| ["-c", statement])).output().unwrap();
+    let statements = script
+        .split(';')
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty());
+    let done = server
+        .psql()
+        .args(statements.flat_map(|statement| ["-c", statement]))
+        .output()
+        .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
@@ -53,8 +60,11 @@ fn read(server: &Postgres, schema: &str) -> BTreeMap<String, i64> {
 async fn however_many_messages_wait_and_requests_are_open_only_what_is_asked_for_is_read() {
     let number = std::env::var("MM4RELAY_GROWTH").map_or(50_000, |number| number.parse().unwrap());
     // As on a disk without moving parts; and the server says which plans it has chosen.
-    let settings = "random_page_cost = 1.1\nsession_preload_libraries = 'auto_explain'\nauto_explain.log_min_duration = 0\n";
-    let Some(server) = Postgres::start_with(Care::Forgets, settings) else { return };
+    let settings =
+        "random_page_cost = 1.1\nsession_preload_libraries = 'auto_explain'\nauto_explain.log_min_duration = 0\n";
+    let Some(server) = Postgres::start_with(Care::Forgets, settings) else {
+        return;
+    };
     let access = access(&server);
     prepare(&access).unwrap();
     let open = |name| {
@@ -87,7 +97,9 @@ async fn however_many_messages_wait_and_requests_are_open_only_what_is_asked_for
         }
     }
     let plans = server.log();
-    let scans = plans.split("plan:").filter(|plan| plan.contains("Seq Scan on outgoing") || plan.contains("Seq Scan on message"));
+    let scans = plans
+        .split("plan:")
+        .filter(|plan| plan.contains("Seq Scan on outgoing") || plan.contains("Seq Scan on message"));
     let scans: Vec<&str> = scans.take(6).collect();
     assert!(found.is_empty(), "{found:?}\n{}", scans.join("\n"));
 }
@@ -111,7 +123,10 @@ async fn ask_everything(spool: &Arc<PostgresSpool>) {
         spool.give_back(Leased::Outgoing(outgoing.id));
     }
     timed!("255 given back", spool.renew().await.unwrap());
-    timed!("overdue", spool.lease_overdue(&to, NOW, Timestamp(0), 256).await.unwrap());
+    timed!(
+        "overdue",
+        spool.lease_overdue(&to, NOW, Timestamp(0), 256).await.unwrap()
+    );
     timed!("chains to run", spool.unfinished(NOW, 16).await.unwrap());
     timed!("tasks due", spool.transactions_due(NOW, 64).await.unwrap());
     timed!("the next task", spool.next_transaction_due().await.unwrap());

@@ -4,10 +4,10 @@ mod faults;
 mod growth;
 mod lives;
 mod plans;
-mod unknown;
 #[path = "../../../../../tests/support/postgres.rs"]
 #[allow(dead_code, reason = "the tests of the binary use the rest of it")]
 mod server;
+mod unknown;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

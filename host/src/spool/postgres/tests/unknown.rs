@@ -81,7 +81,11 @@ async fn who_hears_that_a_message_is_not_kept_can_rely_on_it_and_one_that_was_un
     };
     assert!(matches!(known, SpoolError::Repeat(of) if of == unknown), "{known:?}");
     assert_eq!(leased(&spool).await, [id(unknown, 1)], "nobody else works on it");
-    assert_eq!(spool.count("SELECT count(*) FROM message"), 1, "the second was called off");
+    assert_eq!(
+        spool.count("SELECT count(*) FROM message"),
+        1,
+        "the second was called off"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,10 +103,16 @@ async fn a_relay_that_has_given_up_asking_several_times_goes_on_when_it_is_answe
         let asked = format!("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%greatest(epoch%' AND {how}");
         server.ask(&asked).unwrap().parse::<u32>().unwrap()
     };
-    until("it was asked again and again", || asked("wait_event_type = 'Lock'") >= 4).await;
+    until("it was asked again and again", || {
+        asked("wait_event_type = 'Lock'") >= 4
+    })
+    .await;
     let _standby = server.standby();
     commit.await.unwrap().unwrap();
-    until("all of that is done", || asked("state = 'active' AND pid <> pg_backend_pid()") == 0).await;
+    until("all of that is done", || {
+        asked("state = 'active' AND pid <> pg_backend_pid()") == 0
+    })
+    .await;
     spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
     assert!(!spool.is_closed(), "nothing late has shut it out");
 }
@@ -168,7 +178,10 @@ async fn a_host_that_says_nothing_hides_neither_the_one_that_writes_nor_its_own_
         ..access(server)
     };
     let nothing = alone.connect("reads").await.err().unwrap().to_string();
-    assert!(nothing.contains(&format!("127.0.0.1:{at}: it said nothing")), "{nothing}");
+    assert!(
+        nothing.contains(&format!("127.0.0.1:{at}: it said nothing")),
+        "{nothing}"
+    );
     let both = Access {
         hosts: vec![("127.0.0.1".into(), at), ("127.0.0.1".into(), server.port)],
         ..access(server)
