@@ -41,13 +41,15 @@ const LIVES_AND_LEDGER: Step = Step {
 const WHO_DID_IT: Step = Step {
     to: 3,
     // `history.node`: the name of the relay that wrote the entry. `presence`: what a relay says of itself, as JSON.
-    sql: "
+    sql: statement!(
+        "
         ALTER TABLE history ADD COLUMN node text;
         ALTER TABLE node ADD COLUMN presence text;
 
         -- In the whole order in which they are leased: after a retry of all, a million are due at one instant.
         DROP INDEX outgoing_due;
-        CREATE INDEX outgoing_due ON outgoing(peer, due, message, ordinal) WHERE state = 0 AND owner IS NULL;",
+        CREATE INDEX outgoing_due ON outgoing(peer, due, message, ordinal) WHERE state = {waiting} AND owner IS NULL;"
+    ),
 };
 
 /// Octets of content in one row.
