@@ -41,7 +41,7 @@ fn any_relay_shows_which_one_accepted_a_message_works_on_it_and_did_what() {
     }
     let id = listed.lines().next().and_then(|line| line.split_whitespace().next());
     one.print(&["queue", "drop", id.expect("an id")]);
-    let noted = two.print(&["audit", "--did", "queue-drop"]);
+    let noted = two.print(&["audit", "--did=queue-drop"]);
     assert!(noted.contains("at relay one"), "{noted}");
     eventually("each knows what the other has taken", || {
         let status = two.print(&["status"]);
