@@ -113,6 +113,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         kind: Some(MessageType::ForwardRequest),
         repeats: 0,
         header: None,
+        parts: None,
         attempts: 0,
         said: None,
         expires_at: None,

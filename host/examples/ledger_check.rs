@@ -256,6 +256,7 @@ fn message(id: MessageId) -> anyhow::Result<Acceptance> {
         kind: None,
         repeats: 0,
         header: None,
+        parts: None,
         attempts: 0,
         said: None,
         expires_at: None,

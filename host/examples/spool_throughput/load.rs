@@ -38,6 +38,7 @@ pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Accept
         kind: Some(MessageType::ForwardRequest),
         repeats: 0,
         header: None,
+        parts: None,
         attempts: 0,
         said: None,
         expires_at: None,

@@ -69,6 +69,7 @@ fn message(id: MessageId) -> Acceptance {
         kind: Some(MessageType::ForwardRequest),
         repeats: 0,
         header: None,
+        parts: None,
         attempts: 0,
         said: None,
         expires_at: None,

@@ -40,7 +40,7 @@ pub use journey::{Append, KvWrite, Said, Step, StreamName};
 pub use login::Password;
 pub use masked::Masked;
 pub use opaque::{BareId, OpaqueId};
-pub use outgoing::Outgoing;
+pub use outgoing::{Outgoing, PartSize};
 pub use path::without_source_route;
 pub use policy::OnFailure;
 pub use profile::{

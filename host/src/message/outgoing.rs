@@ -26,12 +26,23 @@ pub struct Outgoing {
     /// The header of the outgoing message, where it is in memory. It saves reading the header from the spool, and
     /// decides nothing.
     pub header: Option<Arc<Header>>,
+    /// Its parts, where they are known: they save reading the whole message, and decide nothing.
+    pub parts: Option<Arc<[PartSize]>>,
     /// Attempts that have failed so far.
     pub attempts: u32,
     /// The reply to the last of them, and the host that gave it, to be shown to operators.
     pub said: Option<String>,
     /// When the message becomes useless, if it says so (`X-Mms-Expiry`).
     pub expires_at: Option<Timestamp>,
+}
+
+/// A part of a message as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartSize {
+    /// In lower case, without parameters.
+    pub media_type: String,
+    /// Of the body, encoded.
+    pub octets: u64,
 }
 
 impl Outgoing {

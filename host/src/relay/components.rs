@@ -1,9 +1,11 @@
 //! The parts of a sent message, which the relay adds to its charging records: at an outcome plug-ins no longer see
 //! them.
 
+use std::borrow::Cow;
+
 use tokio::sync::Semaphore;
 
-use crate::message::{Append, MessageType, Outgoing, QueueId, Rope, StreamName};
+use crate::message::{Append, MessageType, Outgoing, PartSize, QueueId, Rope, StreamName};
 use crate::protocol::mm4;
 
 /// The field of the record.
@@ -20,6 +22,8 @@ pub(super) struct Parts<'a> {
     pub(super) id: QueueId,
     pub(super) kind: Option<MessageType>,
     pub(super) rope: &'a Rope,
+    /// The parts themselves, for a message that has not left memory since it was read.
+    pub(super) known: Option<&'a [PartSize]>,
 }
 
 impl<'a> Parts<'a> {
@@ -28,6 +32,7 @@ impl<'a> Parts<'a> {
             id: outgoing.id.into(),
             kind: outgoing.kind,
             rope: &outgoing.rope,
+            known: outgoing.parts.as_deref(),
         }
     }
 }
@@ -38,7 +43,10 @@ pub(super) async fn add(appends: &mut [Append], message: Parts<'_>) {
     if !appends.iter().any(|append| lacks(append, message.kind)) {
         return;
     }
-    let parts = read(message.rope.clone(), message.id).await;
+    let parts = match message.known {
+        Some(parts) => Cow::Borrowed(parts),
+        None => Cow::Owned(read(message.rope.clone(), message.id).await),
+    };
     let Some(list) = listed(&parts) else { return };
     for append in appends.iter_mut().filter(|append| lacks(append, message.kind)) {
         append.record[FIELD] = list.clone().into();
@@ -56,7 +64,7 @@ fn lacks(append: &Append, kind: Option<MessageType>) -> bool {
 }
 
 /// Reads the parts. Returns nothing when the message cannot be read any more; the record then lacks the field.
-async fn read(rope: Rope, id: QueueId) -> Vec<(String, u64)> {
+async fn read(rope: Rope, id: QueueId) -> Vec<PartSize> {
     let _turn = READING.acquire().await;
     let read = match rope.content.is_in_memory() {
         true => mm4::read_parts(&rope),
@@ -71,10 +79,10 @@ async fn read(rope: Rope, id: QueueId) -> Vec<(String, u64)> {
 }
 
 /// As many whole items as fit.
-fn listed(parts: &[(String, u64)]) -> Option<String> {
+fn listed(parts: &[PartSize]) -> Option<String> {
     let mut list = String::new();
-    for (media_type, size) in parts {
-        let item = format!("{media_type}:{size}");
+    for PartSize { media_type, octets } in parts {
+        let item = format!("{media_type}:{octets}");
         if list.len() + 1 + item.len() > LONGEST {
             break;
         }

@@ -161,7 +161,8 @@ impl Relay {
         let header = HeaderIn::Memory(&header);
         let mut told = plugin_outcomes::tell_refused(&run.chain, &concerned, &recipients, header, refusal).await;
         let rope = &rope;
-        components::add(&mut told.appends, Parts { id, kind, rope }).await;
+        let known = None;
+        components::add(&mut told.appends, Parts { id, kind, rope, known }).await;
         let legs = vec![Leg::aside(
             NextHop::Nowhere,
             recipients,

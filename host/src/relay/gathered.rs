@@ -160,6 +160,7 @@ impl<'a> Gathered<'a> {
             kind: Some(message.kind),
             repeats: 0,
             header: Some(Arc::new(message.header.clone())),
+            parts: Some(mm4::sizes(&message.parts).into()),
             attempts: 0,
             said: None,
             expires_at: transactions::expiry(self.received),

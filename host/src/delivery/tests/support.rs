@@ -350,6 +350,7 @@ pub fn message_to(number: u64, to: &[&str], text: impl Into<Bytes>) -> Outgoing 
         kind: Some(MessageType::ForwardRequest),
         repeats: 0,
         header: None,
+        parts: None,
         attempts: 0,
         said: None,
         expires_at: None,

@@ -76,7 +76,7 @@ pub use headers::{MESSAGE_ID, MESSAGE_TYPE, TRANSACTION_ID};
 pub use notification::{Action, DeliveryStatus, RecipientStatus, Returned, delivery_status};
 pub use originators::{ORIGINATOR_FIELDS, Originators, exchange_originators, originators};
 pub use pdu::{Pdu, PreviouslySent};
-pub use read::{read, read_header, read_parts};
+pub use read::{read, read_header, read_parts, sizes};
 pub use received::{loop_evidence, received_line};
 pub use repeats::{body_digest, octets_digest, repeat_key, salted};
 pub use serialise::serialise;

@@ -2,7 +2,7 @@
 
 use super::entity::{Entity, Raw};
 use super::{Foreign, Limits, Pdu, headers, index, scan, single};
-use crate::message::{GivenIds, Header, Incoming, Message, MessageType, Refusal, Rope};
+use crate::message::{GivenIds, Header, Incoming, Message, MessageType, Part, PartSize, Refusal, Rope};
 
 /// Reads a received message into an index of its bytes.
 ///
@@ -74,7 +74,7 @@ pub fn read_header(rope: &Rope) -> std::io::Result<Header> {
 
 /// The type and size of each part of a stored message, as it goes out. Blocks on the disk when the content is not in
 /// memory; the whole message is in memory during this call.
-pub fn read_parts(rope: &Rope) -> std::io::Result<Vec<(String, u64)>> {
+pub fn read_parts(rope: &Rope) -> std::io::Result<Vec<PartSize>> {
     let (bytes, limits) = (rope.to_bytes()?, Limits::of_taken());
     let unreadable = |why: String| std::io::Error::other(why);
     let (header, end) = scan::header(&bytes, &limits).map_err(std::io::Error::other)?;
@@ -84,11 +84,16 @@ pub fn read_parts(rope: &Rope) -> std::io::Result<Vec<(String, u64)>> {
     }
     let top = raw.read("text/plain").map_err(unreadable)?;
     let index = index::index(&bytes, end, top, &limits).map_err(std::io::Error::other)?;
-    Ok(index
-        .parts
-        .into_iter()
-        .map(|part| (part.media_type, part.body.size()))
-        .collect())
+    Ok(sizes(&index.parts))
+}
+
+/// The parts of a message that is read.
+pub fn sizes(parts: &[Part]) -> Vec<PartSize> {
+    let size = |part: &Part| PartSize {
+        media_type: part.media_type.clone(),
+        octets: part.body.size(),
+    };
+    parts.iter().map(size).collect()
 }
 
 fn kind(header: &Header, is_notification: bool, limits: &Limits) -> Result<MessageType, Refusal> {

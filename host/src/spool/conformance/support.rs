@@ -148,6 +148,7 @@ pub(in crate::spool) fn destination(of: &Acceptance, ordinal: u32, to: &str) -> 
         kind: Some(MessageType::ForwardRequest),
         repeats: 0,
         header: None,
+        parts: None,
         attempts: 0,
         said: None,
         expires_at: None,

@@ -36,6 +36,7 @@ impl Memory {
                 pieces: outgoing.rope.pieces,
             },
             header: None,
+            parts: None,
             ..outgoing
         })
     }

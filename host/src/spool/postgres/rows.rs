@@ -104,6 +104,7 @@ pub(super) fn outgoing(row: &Row, of: (Source, Timestamp), rope: Rope) -> Result
         kind: row.get::<_, Option<&str>>("kind").and_then(stored::read_kind),
         repeats: row.get::<_, i32>("repeats") as u32,
         header: None,
+        parts: None,
         attempts: row.get::<_, i32>("tries") as u32,
         said: row.get("reason"),
         expires_at: row.get::<_, Option<i64>>("expires").map(|at| Timestamp(at as u64)),

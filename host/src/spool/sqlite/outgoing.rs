@@ -94,6 +94,7 @@ pub(super) fn outgoing_of(
         kind: None,
         repeats: 0,
         header: None,
+        parts: None,
         attempts: row.get(4)?,
         said: None,
         expires_at: None,
