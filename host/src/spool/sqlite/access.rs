@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
+use super::announced::Announcement;
 use super::operator::RequestCount;
 use super::schema::{self, open_existing};
 use super::work::{Operation, Work};
@@ -23,6 +24,12 @@ pub(super) trait Access: Send + Sync + 'static {
     /// Makes a change in one transaction, durable when this returns; after an error nothing has happened. The closure
     /// may be called more than once before the commit, so it must do nothing but write.
     fn write<T: Send + 'static>(
+        &self,
+        change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
+    ) -> Result<T, SpoolError>;
+
+    /// As [`write`](Self::write), for a change of plug-ins' values: the relay that has them in memory forgets them.
+    fn write_values<T: Send + 'static>(
         &self,
         change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
     ) -> Result<T, SpoolError>;
@@ -96,11 +103,19 @@ impl Access for Beside {
         &self,
         change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
     ) -> Result<T, SpoolError> {
+        let _until_it_is_made = Announcement::begin(&self.folder)?;
         match self.transact(&change) {
             // The operator's reserve is for a full disk.
             Err(SpoolError::Full(_)) if self.reserve.release() => self.transact(&change),
             changed => changed,
         }
+    }
+
+    fn write_values<T: Send + 'static>(
+        &self,
+        change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
+    ) -> Result<T, SpoolError> {
+        self.write(change)
     }
 
     fn folder(&self) -> &Path {
@@ -142,6 +157,15 @@ impl Access for SqliteSpool {
         self.submit_and_block(Work::Operate(Operation(Box::new(operation))))?;
         let value = changed.lock().unwrap_or_else(PoisonError::into_inner).take();
         value.ok_or(SpoolError::Closed)
+    }
+
+    fn write_values<T: Send + 'static>(
+        &self,
+        change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
+    ) -> Result<T, SpoolError> {
+        let changed = self.write(change);
+        self.values.forget();
+        changed
     }
 
     fn folder(&self) -> &Path {

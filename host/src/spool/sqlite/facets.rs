@@ -1,13 +1,15 @@
 //! The facets of the store, verb by verb: writes go to the one writer, reads to a reader.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::leases::Born;
+use super::values::{Value, Written};
 use super::work::Work;
-use super::{SqliteSpool, content, due, sums, transactions};
+use super::{SqliteSpool, content, due, hash, sums, transactions};
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
@@ -124,8 +126,14 @@ impl Queue for SqliteSpool {
 
 impl Requests for SqliteSpool {
     fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
-        let (key, salt, now) = (key.clone(), self.salt, self.clock.now());
-        Box::pin(self.read(move |readers| readers.with(|db| transactions::find(db, salt, &key, now))))
+        Box::pin(async move {
+            if !self.known.may_have(hash(self.salt, key)) {
+                return Ok(Vec::new());
+            }
+            let (key, salt, now) = (key.clone(), self.salt, self.clock.now());
+            self.read(move |readers| readers.with(|db| transactions::find(db, salt, &key, now)))
+                .await
+        })
     }
 
     fn transactions_due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Transaction>, SpoolError>> {
@@ -153,20 +161,39 @@ impl Events for SqliteSpool {
 
 impl Values for SqliteSpool {
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
-        let (plugin, key) = (plugin.to_owned(), key.to_owned());
-        let value = move |db: &Connection| {
-            let mut query = db.prepare_cached("SELECT value, sum FROM kv WHERE plugin = ?1 AND key = ?2")?;
-            let found = query.query_row((&plugin, &key), |row| {
-                let value: Vec<u8> = row.get(0)?;
-                let whole = sums::value(&plugin, &key, &value).holds(row, 1)?;
-                Ok((value, whole))
-            });
-            match found.optional()? {
-                Some((_, false)) => Err(sums::damaged("a value of plug-in", &plugin)),
-                found => Ok(found.map(|(value, _)| value)),
+        Box::pin(async move {
+            if let Some(value) = self.values.get(plugin, key) {
+                return Ok(value);
             }
-        };
-        Box::pin(self.read(move |readers| readers.with(value)))
+            let (plugin, key, values) = (plugin.to_owned(), key.to_owned(), Arc::clone(&self.values));
+            self.read(move |readers| {
+                let since = values.moment();
+                let value = readers.with(|db| value(db, &plugin, &key))?;
+                values.found(
+                    since,
+                    Written {
+                        plugin,
+                        key,
+                        value: value.clone(),
+                    },
+                );
+                Ok(value)
+            })
+            .await
+        })
+    }
+}
+
+fn value(db: &Connection, plugin: &str, key: &str) -> Result<Value, SpoolError> {
+    let mut query = db.prepare_cached("SELECT value, sum FROM kv WHERE plugin = ?1 AND key = ?2")?;
+    let found = query.query_row((plugin, key), |row| {
+        let value: Vec<u8> = row.get(0)?;
+        let whole = sums::value(plugin, key, &value).holds(row, 1)?;
+        Ok((value, whole))
+    });
+    match found.optional()? {
+        Some((_, false)) => Err(sums::damaged("a value of plug-in", plugin)),
+        found => Ok(found.map(|(value, _)| value)),
     }
 }
 

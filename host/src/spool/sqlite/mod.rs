@@ -14,6 +14,7 @@
 //! | `readers`, `due`, `outgoing`, `content`, `columns` | what is read beside it, from the connection down to the column |
 //! | `transactions`, `waiting`, `history`, `accounts`, `ledger`, `streams` | what a commit does to requests and records |
 //! | `leases` | who works on what |
+//! | `values`, `known`, `announced` | what is in memory of the database, and what keeps it true |
 //! | `operator/`, `access` | what people see and do, on this store's connections or beside it |
 //! | `checkpoint`, `forget`, `room` | the log, what is over, and the disk |
 //!
@@ -56,6 +57,7 @@
 
 mod access;
 mod accounts;
+mod announced;
 pub(super) mod backup;
 mod check;
 mod checkpoint;
@@ -67,6 +69,7 @@ mod facets;
 mod forget;
 mod found_by;
 mod history;
+mod known;
 mod leases;
 mod ledger;
 mod log;
@@ -84,6 +87,7 @@ mod sums;
 mod transactions;
 mod unit;
 pub(super) mod upgrade;
+mod values;
 mod waiting;
 mod work;
 mod writable;
@@ -102,12 +106,14 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) use self::access::Beside;
 use self::access::Growth;
 pub(in crate::spool) use self::export::Export;
+use self::known::KnownHashes;
 use self::leases::{Born, Held, Look};
 pub use self::open::{is_in_use, is_there};
 use self::operator::RequestCount;
 use self::readers::Readers;
 use self::room::Gauge;
 pub(super) use self::schema::claim;
+use self::values::ValuesInMemory;
 use self::work::{Request, Work};
 use self::writer::Tally;
 pub use super::hash::hash;
@@ -178,6 +184,8 @@ pub struct SqliteSpool {
     last_id: AtomicU64,
     node: Node,
     held: Arc<Held>,
+    values: Arc<ValuesInMemory>,
+    known: Arc<KnownHashes>,
     clock: SharedClock,
     tally: Arc<Tally>,
     gauge: Arc<Gauge>,

@@ -7,14 +7,17 @@ use std::sync::atomic::AtomicU64;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
+use super::announced::Announced;
 use super::checkpoint::Checkpoints;
 use super::forget::Forgetter;
+use super::known::KnownHashes;
 use super::leases::Held;
 use super::mend::{self, Mender, Open};
 use super::operator::RequestCount;
 use super::readers::Readers;
 use super::room::{Gauge, Watch};
 use super::unit::Counters;
+use super::values::ValuesInMemory;
 use super::writer::{Tally, Writer};
 use super::{Options, SqliteSpool, log, schema, writable};
 use crate::spool::SpoolError;
@@ -44,9 +47,13 @@ impl SqliteSpool {
         let db = open_database(folder, &options, &gauge)?;
         let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
         let (sender, requests) = mpsc::channel(QUEUE);
+        let beside = Arc::new(Announced::open(folder)?);
+        let (values, known) = (Arc::new(ValuesInMemory::new(&beside)), Arc::new(KnownHashes::new(&beside)));
         let (tally, held) = (Arc::<Tally>::default(), Arc::<Held>::default());
         let (grows, growth) = watch::channel(());
         let readers = Arc::new(Readers::new(folder));
+        known.read_little(&db);
+        known.read_if_due(&readers);
         let checkpoints = Checkpoints::start(folder, options.log)?;
         let writer = Writer {
             open: Some(Open { db, checkpoints }),
@@ -58,6 +65,9 @@ impl SqliteSpool {
             tally: tally.clone(),
             gauge: gauge.clone(),
             grows,
+            values: values.clone(),
+            known: known.clone(),
+            readers: readers.clone(),
             lock,
         };
         let thread = std::thread::Builder::new().name("spool-writer".into());
@@ -89,6 +99,8 @@ impl SqliteSpool {
             last_id: AtomicU64::new(counters.id_ceiling),
             node: options.node,
             held,
+            values,
+            known,
             clock: options.clock,
             tally,
             gauge,

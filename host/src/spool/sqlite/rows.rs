@@ -6,6 +6,7 @@ use super::columns::sql_time;
 use super::schema::{CHUNK, chunk_key, key, max_content};
 use super::sums::{self, EventRow, MessageRow, OutgoingRow};
 use super::unit::{Unit, acceptance_about, release};
+use super::values::{Value, Written};
 use crate::message::{Envelope, KvWrite, Outgoing, OutgoingId, Piece, RecipientId, Timestamp};
 use crate::spool::pieces;
 use crate::spool::states::statement;
@@ -244,41 +245,53 @@ impl Unit<'_> {
         release(self.db, message)
     }
 
-    pub(super) fn keep_values(&self, writes: &[KvWrite]) -> Result<(), SpoolError> {
-        const SET: &str = "INSERT OR REPLACE INTO kv(plugin, key, value, sum) VALUES(?1, ?2, ?3, ?4)";
-        let sum = |plugin: &str, key: &str, value: &[u8]| sums::value(plugin, key, value).value();
+    pub(super) fn keep_values(&mut self, writes: &[KvWrite]) -> Result<(), SpoolError> {
         for write in writes {
             match write {
-                KvWrite::Set { plugin, key, value } => self.run(SET, (plugin, key, value, sum(plugin, key, value)))?,
-                KvWrite::Delete { plugin, key } => {
-                    self.run("DELETE FROM kv WHERE plugin = ?1 AND key = ?2", (plugin, key))?
-                }
-                KvWrite::Increment { plugin, key, by } => {
-                    let mut query = self
-                        .db
-                        .prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
-                    let old: Option<Vec<u8>> = query.query_row((plugin, key), |row| row.get(0)).optional()?;
-                    let number = old.map_or(Some(0), |old| std::str::from_utf8(&old).ok()?.parse::<i64>().ok());
-                    match number {
-                        Some(number) => {
-                            let total = number.saturating_add(*by).to_string();
-                            let total = total.as_bytes();
-                            self.run(SET, (plugin, key, total, sum(plugin, key, total)))?
-                        }
-                        // The plug-in's slip, found out too late to tell it: the message matters more.
-                        None => {
-                            tracing::warn!(
-                                plugin,
-                                key,
-                                event = "value-no-number",
-                                "not incremented: the value is not a number"
-                            );
-                            0
-                        }
-                    }
-                }
-            };
+                KvWrite::Set { plugin, key, value } => self.keep_value(plugin, key, Some(value.clone()))?,
+                KvWrite::Delete { plugin, key } => self.keep_value(plugin, key, None)?,
+                KvWrite::Increment { plugin, key, by } => self.increment(plugin, key, *by)?,
+            }
         }
+        Ok(())
+    }
+
+    fn increment(&mut self, plugin: &str, key: &str, by: i64) -> Result<(), SpoolError> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
+        let old: Value = query.query_row((plugin, key), |row| row.get(0)).optional()?;
+        drop(query);
+        let number = old.map_or(Some(0), |old| std::str::from_utf8(&old).ok()?.parse::<i64>().ok());
+        match number {
+            Some(number) => {
+                let total = number.saturating_add(by).to_string();
+                self.keep_value(plugin, key, Some(total.into_bytes()))
+            }
+            // The plug-in's slip, found out too late to tell it: the message matters more.
+            None => {
+                tracing::warn!(
+                    plugin,
+                    key,
+                    event = "value-no-number",
+                    "not incremented: the value is not a number"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn keep_value(&mut self, plugin: &str, key: &str, value: Value) -> Result<(), SpoolError> {
+        const SET: &str = "INSERT OR REPLACE INTO kv(plugin, key, value, sum) VALUES(?1, ?2, ?3, ?4)";
+        match &value {
+            Some(octets) => self.run(SET, (plugin, key, octets, sums::value(plugin, key, octets).value()))?,
+            None => self.run("DELETE FROM kv WHERE plugin = ?1 AND key = ?2", (plugin, key))?,
+        };
+        self.values.push(Written {
+            plugin: plugin.to_owned(),
+            key: key.to_owned(),
+            value,
+        });
         Ok(())
     }
 }

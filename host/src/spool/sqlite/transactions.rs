@@ -42,7 +42,11 @@ pub(super) struct Changed {
 impl Unit<'_> {
     /// Fails when `opens` is a copy of another live transaction that did not come to nothing. Writes nothing.
     pub(super) fn refuse_copy(&self, opens: &Transaction) -> Result<(), SpoolError> {
-        let copies = find(self.db, self.salt, &TransactionKey::Repeat(opens.repeat), self.now)?;
+        let repeat = TransactionKey::Repeat(opens.repeat);
+        if self.known.is_some_and(|known| !known.is_set(hash(self.salt, &repeat))) {
+            return Ok(());
+        }
+        let copies = find(self.db, self.salt, &repeat, self.now)?;
         let other = copies
             .iter()
             .find(|other| other.id != opens.id && other.is_copy_of(opens) && !other.came_to_nothing());
@@ -237,7 +241,11 @@ impl Unit<'_> {
     fn add_keys(&self, id: i64, keys: &[TransactionKey], legs: &[Leg]) -> Result<(), SpoolError> {
         const ADD: &str = "INSERT OR IGNORE INTO lookup_new(hash, request) VALUES(?1, ?2)";
         for key in keys {
-            self.run(ADD, (hash(self.salt, key), id))?;
+            let hash = hash(self.salt, key);
+            if let Some(known) = self.known {
+                known.add(hash);
+            }
+            self.run(ADD, (hash, id))?;
         }
         let peers: BTreeSet<&str> = legs.iter().filter_map(Leg::asked).map(PeerName::as_str).collect();
         for peer in peers {

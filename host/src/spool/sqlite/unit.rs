@@ -4,12 +4,14 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::{outgoing_id, sql_time};
 use super::history;
+use super::known::KnownHashes;
 use super::ledger;
 use super::rows::ordinals;
 use super::schema::{chunk_key, key};
 use super::streams::Numbers;
 use super::sums::{self, MessageRow};
 use super::transactions::Changed;
+use super::values::Written;
 use super::work::Work;
 use crate::message::{
     Append, End, KvWrite, MessageId, OutgoingId, QueueId, RecipientEnd, RecipientId, Step, Timestamp, TransactionChange,
@@ -40,7 +42,11 @@ pub(super) struct Unit<'db> {
     pub counters: Counters,
     /// Of the hashes in `lookup`.
     pub salt: i64,
+    /// What may be in `lookup`; `None` for an operator, who asks the database.
+    pub known: Option<&'db KnownHashes>,
     pub now: Timestamp,
+    /// Plug-ins' values that were changed.
+    pub values: Vec<Written>,
     /// Transactions that this one has forgotten.
     pub forgotten: u64,
     /// Transactions whose time was over while something of them was still open.

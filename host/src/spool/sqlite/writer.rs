@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use rusqlite::TransactionBehavior;
 use tokio::sync::{mpsc, watch};
 
+use super::known::KnownHashes;
 use super::mend::{Mender, Open};
+use super::readers::Readers;
 use super::room::Gauge;
 use super::unit::{Counters, Unit};
+use super::values::ValuesInMemory;
 use super::work::{Request, Work};
 use crate::clock::SharedClock;
 use crate::spool::SpoolError;
@@ -53,6 +56,11 @@ pub(super) struct Writer {
     pub gauge: Arc<Gauge>,
     /// Signals that records were appended.
     pub grows: watch::Sender<()>,
+    /// What plug-ins keep, for those who read it.
+    pub values: Arc<ValuesInMemory>,
+    /// What requests are found by, for those who look for one.
+    pub known: Arc<KnownHashes>,
+    pub readers: Arc<Readers>,
     /// Keeps a second relay out until the last transaction is complete.
     pub lock: File,
 }
@@ -116,6 +124,7 @@ impl Writer {
 
     fn open_anew(&mut self) {
         if let Some((open, counters)) = self.mender.try_to_open(&self.gauge) {
+            self.values.forget();
             (self.open, self.counters) = (Some(open), counters);
         }
     }
@@ -202,16 +211,20 @@ impl Writer {
         let Some(Open { db, .. }) = &mut self.open else {
             return Err(self.gauge.failed());
         };
+        let began = self.values.moment();
         // Rolled back when dropped, which every `?` below causes.
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut unit = Unit {
             db: &transaction,
             counters: self.counters.clone(),
             salt: self.salt,
+            known: Some(&*self.known),
             now: self.clock.now(),
+            values: Vec::new(),
             forgotten: 0,
             put_off: 0,
         };
+        self.known.hear(&transaction, false)?;
         let mut results = Vec::with_capacity(batch.len());
         for request in batch {
             results.push(match work(&mut unit, &request.work) {
@@ -220,11 +233,16 @@ impl Writer {
                 Ok(()) => Ok(()),
             });
         }
+        if batch.iter().any(|request| matches!(request.work, Work::Operate(_))) {
+            self.known.hear(&transaction, true)?;
+        }
         unit.move_hashes()?;
-        let (counters, forgotten, put_off) = (unit.counters, unit.forgotten, unit.put_off);
+        let (counters, values, forgotten, put_off) = (unit.counters, unit.values, unit.forgotten, unit.put_off);
         transaction.commit()?;
+        self.values.committed(began, values);
         let grown = counters.numbers != self.counters.numbers;
         self.counters = counters;
+        self.known.read_if_due(&self.readers);
         self.gauge.wrote(Ok(()));
         if grown {
             self.grows.send_replace(());

@@ -81,7 +81,9 @@ fn ask_instead(db: &Connection, id: OutgoingId, to: &PeerName, by: &By) -> Resul
         db,
         counters: Counters::read(db)?,
         salt: salt(db)?,
+        known: None,
         now: by.at,
+        values: Vec::new(),
         forgotten: 0,
         put_off: 0,
     };

@@ -44,7 +44,7 @@ pub(super) fn set(
 ) -> Result<Option<Vec<u8>>, SpoolError> {
     let (plugin, key, value) = (plugin.to_owned(), key.to_owned(), value.map(<[u8]>::to_vec));
     let (by, noting) = (by.clone(), by.noting.clone());
-    let changed = access.write(move |db| {
+    let changed = access.write_values(move |db| {
         const OLD: &str = "SELECT value FROM kv WHERE plugin = ?1 AND key = ?2";
         let old: Option<Vec<u8>> = db
             .prepare_cached(OLD)?

@@ -7,6 +7,7 @@ mod failure;
 mod group;
 mod ledger;
 mod life;
+mod memory;
 mod operator;
 mod salvage;
 mod transactions;
