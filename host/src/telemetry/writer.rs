@@ -17,6 +17,10 @@ const LINE: usize = 8 << 10;
 /// How often the writer tries to report lost lines while nobody logs anything.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long the writer waits for further lines before it sleeps until one wakes it. To wake a thread costs more than to
+/// write a line, and under load there is always another one within this time.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// How often the end is requested again while the queue is full.
 const MOMENT: Duration = Duration::from_millis(5);
 
@@ -136,24 +140,43 @@ impl Keeper {
     fn run(mut self, queue: &Receiver<Work>) {
         loop {
             match queue.recv_timeout(AGAIN) {
-                Ok(Work::Line(line)) => {
-                    if !(self.say_losses() && self.write(&line)) {
-                        self.losses.add(1);
-                    }
-                }
-                Ok(Work::To(out)) => {
-                    self.say_losses();
-                    (self.out, self.torn) = (out, false);
-                }
-                Ok(Work::Finish(done)) => {
-                    self.say_losses();
-                    // The requester may be gone.
-                    let _ = done.try_send(());
-                }
+                Ok(work) => self.work_off(work, queue),
                 Err(RecvTimeoutError::Timeout) => {
                     self.say_losses();
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Until nothing comes any more.
+    fn work_off(&mut self, first: Work, queue: &Receiver<Work>) {
+        let mut next = Some(first);
+        while let Some(work) = next {
+            self.work(work);
+            let later = || {
+                std::thread::sleep(PAUSE);
+                queue.try_recv().ok()
+            };
+            next = queue.try_recv().ok().or_else(later);
+        }
+    }
+
+    fn work(&mut self, work: Work) {
+        match work {
+            Work::Line(line) => {
+                if !(self.say_losses() && self.write(&line)) {
+                    self.losses.add(1);
+                }
+            }
+            Work::To(out) => {
+                self.say_losses();
+                (self.out, self.torn) = (out, false);
+            }
+            Work::Finish(done) => {
+                self.say_losses();
+                // The requester may be gone.
+                let _ = done.try_send(());
             }
         }
     }
