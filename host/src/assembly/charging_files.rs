@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::charging::file::Closed;
 use crate::charging::output::{Output, reader};
-use crate::charging::{Format, OutputOptions};
+use crate::charging::{Format, OutputOptions, Pages};
 use crate::clock::SharedClock;
 use crate::config::{ChargingFormat, ChargingOutput, Config};
 use crate::message::StreamName;
@@ -159,7 +159,7 @@ impl ChargingFiles {
 
     fn close_one(&self, work: &mut Work, options: &OutputOptions) -> anyhow::Result<std::ops::Range<u32>> {
         let before = self.stream.mark(&reader(&options.name))?.file;
-        while self.step(work, options)? {}
+        while self.step(work, options, &mut Pages::of(&self.stream))? {}
         let Some(output) = work.outputs.get_mut(&options.name) else {
             return Ok(before..before);
         };
@@ -194,12 +194,14 @@ impl ChargingFiles {
         }
         let mut more = false;
         let look = work.looked_at.is_none_or(|at| at.elapsed() >= LOOK);
-        for output in &self.outputs {
+        // Asked before the records are read, so that everything recorded before the request is in the closed file.
+        let asked = self.outputs.iter().map(|output| output.options.is_asked_to_close());
+        let asked: Vec<bool> = asked.collect();
+        let mut pages = Pages::of(&self.stream);
+        for (output, asked) in self.outputs.iter().zip(asked) {
             let options = &output.options;
-            // Read before the records, so that everything recorded before the request is in the closed file.
-            let asked = options.is_asked_to_close();
             let stepped = self
-                .step(&mut work, options)
+                .step(&mut work, options, &mut pages)
                 .and_then(|more| self.close_if(asked && !more, &mut work, options).map(|()| more));
             self.note(options, &work, stepped.as_ref().err());
             more |= stepped.unwrap_or(false);
@@ -213,14 +215,14 @@ impl ChargingFiles {
         more
     }
 
-    fn step(&self, work: &mut Work, options: &OutputOptions) -> anyhow::Result<bool> {
+    fn step(&self, work: &mut Work, options: &OutputOptions, pages: &mut Pages<'_>) -> anyhow::Result<bool> {
         let output = match work.outputs.entry(options.name.clone()) {
             std::collections::btree_map::Entry::Occupied(output) => output.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {
                 place.insert(Output::resume(options.clone(), &self.stream)?)
             }
         };
-        output.step(&self.stream, self.clock.now())
+        output.step_through(pages, self.clock.now())
     }
 
     fn close_if(&self, asked: bool, work: &mut Work, options: &OutputOptions) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 //! - [`ber`], [`mod@file`], [`csv`]: records of TS 32.298, in files of TS 32.297; comma-separated values
 //! - `options`: what an output writes, and the form of a record in it
 //! - [`output`]: files that are written while the relay runs
+//! - `pages`: the records, read once for all outputs
 //! - [`written`]: the same files, read back
 //! - `set_aside`: records that an output cannot write
 //! - [`folder`]: closed files, marks of those that were fetched, and requests to close
@@ -16,14 +17,15 @@ pub mod folder;
 mod marked;
 mod options;
 pub mod output;
+mod pages;
 mod record;
 mod set_aside;
 pub mod written;
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::clock::rfc3339;
 use crate::message::visible_json;
@@ -31,9 +33,10 @@ use crate::spool::{Recorded, StreamReader};
 
 pub use self::marked::{MarkedExport, READER};
 pub use self::options::{Form, Format, OutputOptions};
+pub use self::pages::Pages;
 pub use self::record::{Fields, Record};
 
-/// How many rows are read at once.
+/// How many rows are read at once: what is in memory, besides a buffer for each file.
 const BATCH: usize = 1000;
 
 /// Writes every record after `after`, in order. Returns the last sequence number written, or `after` when there was
@@ -77,24 +80,28 @@ struct Line<'a> {
     plugin: &'a str,
     plugin_version: &'a str,
     #[serde(flatten)]
-    record: Map<String, Value>,
+    record: Said<'a>,
+}
+
+/// The fields of a record that have a value.
+struct Said<'a>(&'a Value);
+
+impl Serialize for Said<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(fields) => to.collect_map(fields.iter().filter(|(_, value)| !value.is_null())),
+            other => to.collect_map([("record", other)]),
+        }
+    }
 }
 
 fn export_line(row: &Recorded) -> Line<'_> {
-    let record = match &row.record {
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
-        other => Map::from_iter([("record".to_owned(), other.clone())]),
-    };
     Line {
         sequence: row.sequence,
         recorded_at: rfc3339(row.recorded_at),
         relay_id: row.id.to_string(),
         plugin: &row.plugin,
         plugin_version: &row.version,
-        record,
+        record: Said(&row.record),
     }
 }

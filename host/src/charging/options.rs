@@ -1,11 +1,13 @@
 //! What an output writes, the form of a record in it, and the names of its files.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mm4relay_engine::RecordType;
 
 use super::file::LONGEST_RECORD;
+use super::pages::Row;
 use super::record::Record;
 use super::{ber, csv, json};
 use crate::message::{Choice, PeerName};
@@ -59,10 +61,19 @@ pub enum Form {
 impl OutputOptions {
     /// The form of a record in this output. It is the same whenever it is asked for.
     pub fn form_of(&self, row: &Recorded) -> Form {
+        self.form(row, || Ok(Cow::Owned(Record::of(row)?)))
+    }
+
+    /// The same, of a record that other outputs write too.
+    pub(super) fn form_of_row(&self, row: &Row) -> Form {
+        self.form(&row.stored, || row.typed().map(Cow::Borrowed).map_err(anyhow::Error::msg))
+    }
+
+    fn form<'r>(&self, row: &Recorded, typed: impl FnOnce() -> anyhow::Result<Cow<'r, Record>>) -> Form {
         if !self.wants(row) {
             return Form::Unwanted;
         }
-        match self.encoded(row) {
+        match self.encoded(row, typed) {
             Ok(Some(octets)) => Form::Octets(octets),
             Ok(None) => Form::LeftOut,
             Err(error) => Form::Impossible(error.to_string()),
@@ -83,12 +94,16 @@ impl OutputOptions {
         of_type && (self.peers.is_empty() || is_theirs("source-peer") || is_theirs("destination-peer"))
     }
 
-    fn encoded(&self, row: &Recorded) -> anyhow::Result<Option<Vec<u8>>> {
+    fn encoded<'r>(
+        &self,
+        row: &Recorded,
+        typed: impl FnOnce() -> anyhow::Result<Cow<'r, Record>>,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
         if self.format == Format::Json {
             // The record as it was stored.
             return Ok(Some(json(row)?));
         }
-        let record = Record::of(row)?;
+        let record = typed()?;
         if self.format == Format::Csv {
             let mut line = Vec::new();
             csv::line(&record, &mut line)?;

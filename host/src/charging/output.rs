@@ -18,16 +18,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::csv;
 use super::file::{Closed, FileWriter};
 use super::options::{Form, Format, OutputOptions};
+use super::pages::{Pages, Row};
 use super::record::zoned;
 use super::written::last_sequence;
+use super::{BATCH, csv};
 use crate::message::Timestamp;
-use crate::spool::{Mark, Recorded, StreamReader};
-
-/// How many records are read at once. Memory holds this much, and one file's buffer.
-const BATCH: usize = 1000;
+use crate::spool::{Mark, StreamReader};
 
 /// One output, with the file that it is writing.
 #[derive(Debug)]
@@ -140,7 +138,12 @@ impl Output {
     ///
     /// After an error the open file is abandoned, and its records are written anew by the next call.
     pub fn step(&mut self, spool: &StreamReader, now: Timestamp) -> anyhow::Result<bool> {
-        let done = self.try_step(spool, now);
+        self.step_through(&mut Pages::of(spool), now)
+    }
+
+    /// The same, beside other outputs that go through the same records.
+    pub fn step_through(&mut self, pages: &mut Pages<'_>, now: Timestamp) -> anyhow::Result<bool> {
+        let done = self.try_step(pages, now);
         if done.is_err() {
             self.give_up();
         }
@@ -156,11 +159,11 @@ impl Output {
         done
     }
 
-    fn try_step(&mut self, spool: &StreamReader, now: Timestamp) -> anyhow::Result<bool> {
-        let rows = spool.records(self.seen, BATCH)?;
-        for row in &rows {
+    fn try_step(&mut self, pages: &mut Pages<'_>, now: Timestamp) -> anyhow::Result<bool> {
+        let (spool, rows) = (pages.stream(), pages.behind(self.seen)?);
+        for row in rows.iter() {
             self.append(row, now)?;
-            self.seen = row.sequence;
+            self.seen = row.stored.sequence;
             if let Some(open) = &self.open {
                 if open.octets >= self.options.max_size {
                     self.try_close(spool, Closed::BySize)?;
@@ -182,8 +185,8 @@ impl Output {
         Ok(rows.len() == BATCH)
     }
 
-    fn append(&mut self, row: &Recorded, now: Timestamp) -> anyhow::Result<()> {
-        let octets = match self.options.form_of(row) {
+    fn append(&mut self, row: &Row, now: Timestamp) -> anyhow::Result<()> {
+        let octets = match self.options.form_of_row(row) {
             Form::Octets(octets) => octets,
             Form::Unwanted => return Ok(()),
             Form::LeftOut => {
@@ -192,6 +195,7 @@ impl Output {
             }
             // Otherwise this record would stop all later ones for ever.
             Form::Impossible(why) => {
+                let row = &row.stored;
                 if !self.aside.contains(&row.sequence) {
                     let set_aside = self.options.set_aside_one(row, &why);
                     set_aside

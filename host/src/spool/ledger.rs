@@ -168,13 +168,9 @@ pub fn record_text(record: &serde_json::Value) -> String {
     let serde_json::Value::Object(fields) = record else {
         return record.to_string();
     };
-    let mut fields: Vec<_> = fields.iter().filter(|(_, value)| !value.is_null()).collect();
-    fields.sort_by_key(|(name, _)| *name);
-    let fields: Vec<String> = fields
-        .into_iter()
-        .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name.as_str())))
-        .collect();
-    format!("{{{}}}", fields.join(","))
+    let fields: BTreeMap<_, _> = fields.iter().filter(|(_, value)| !value.is_null()).collect();
+    // What came out of JSON goes into JSON.
+    serde_json::to_string(&fields).unwrap_or_default()
 }
 
 #[cfg(test)]
