@@ -168,6 +168,7 @@ async fn load(
         services,
         metrics: Default::default(),
         deterministic: engine.options.deterministic,
+        is_watched: false,
     });
     let mut snapshot = snapshot::take(&engine, &owner, unwrap(&wasm, &surface), &progress).await?;
     drop(wasm);

@@ -104,7 +104,7 @@ impl Plugin {
         wants(&self.0.description, occasion, message_type, media_types)
     }
 
-    /// Carries one message through a new instance. Waits while all instances of the engine are taken, and then for its
+    /// Carries one message through a new instance. What the call used of the message is not noted. Waits while all instances of the engine are taken, and then for its
     /// turns when it takes long.
     ///
     /// The caller carries out the judgement; nothing of it has been done. Dropping the future stops the plug-in at its
@@ -117,7 +117,7 @@ impl Plugin {
     }
 
     /// As [`process`](Self::process), with other services than those that it was loaded with: to listen to what it asks
-    /// of them, or to answer from a recording.
+    /// of them, or to answer from a recording. The judgement tells what it used of the message.
     ///
     /// # Errors
     /// As above.
@@ -129,6 +129,7 @@ impl Plugin {
     ) -> Result<Judgement, Failure> {
         let owner = Owner {
             services,
+            is_watched: true,
             ..Owner::clone(&self.0.owner)
         };
         self.process_as(Arc::new(owner), occasion, subject).await
@@ -233,7 +234,9 @@ fn judge(call: &mut Call, answer: Answer, observing: bool, said: &str) -> Result
             Ok(verdict) => match call.owner.may.denies(&verdict) {
                 Some(text) => Err((FailureClass::Contract, text)),
                 None => {
-                    call.used.verdict(&verdict);
+                    if call.owner.is_watched {
+                        call.used.verdict(&verdict);
+                    }
                     Ok(verdict)
                 }
             },

@@ -57,7 +57,13 @@ impl Link {
         let shadow = self.tap.shadow.load_full();
         if shadow.is_none() && self.tap.recording.is_none() {
             // Boxed, because the futures around this one are nested as deeply as the compiler allows.
-            let called = caught(Box::pin(self.plugin.process(occasion_of_it, subject))).await;
+            let called = match self.tap.is_counting() {
+                false => caught(Box::pin(self.plugin.process(occasion_of_it, subject))).await,
+                true => {
+                    let services = self.plugin.services();
+                    caught(Box::pin(self.plugin.process_with(services, occasion_of_it, subject))).await
+                }
+            };
             let called = called.unwrap_or_else(bug);
             self.tap.count(&called);
             return called;

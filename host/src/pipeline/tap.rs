@@ -118,6 +118,11 @@ impl Tap {
             .unwrap_or_default()
     }
 
+    /// Whether somebody wants to know what calls cost, and what they use.
+    pub(super) fn is_counting(&self) -> bool {
+        self.cost.is_some()
+    }
+
     pub(super) fn count(&self, called: &Result<Judgement, Failure>) {
         let Some(cost) = &self.cost else { return };
         let spent = match called {

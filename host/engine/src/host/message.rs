@@ -17,14 +17,15 @@ impl Call {
     fn may_read_header(&mut self, name: &str) -> bool {
         let may = self.owner.may.read_headers.includes(name);
         if may {
-            self.used.header(name);
+            self.note(|used| used.header(name));
         }
         may
     }
 
     /// The fault for a part that may not be read. The subject refuses an unknown part.
     pub(super) fn may_read_part(&mut self, subject: &dyn Subject, id: u32) -> Result<(), Fault> {
-        if self.owner.may.read_parts == Which::All && !self.used.read_parts.is_empty() {
+        let is_noted = !self.owner.is_watched || !self.used.read_parts.is_empty();
+        if self.owner.may.read_parts == Which::All && is_noted {
             return Ok(());
         }
         let parts = subject.parts();
@@ -34,7 +35,7 @@ impl Call {
         if !self.owner.may.read_parts.includes(&part.media_type) {
             return Err(Fault::Invalid(format!("part {id} is not granted to it: read.parts")));
         }
-        self.used.part(&part.media_type);
+        self.note(|used| used.part(&part.media_type));
         Ok(())
     }
 }
@@ -83,7 +84,7 @@ impl message::Host for Call {
         let mut fields = self.subject(NAME)?.headers();
         let readable = &self.owner.may.read_headers;
         fields.retain(|field| readable.includes(&field.name));
-        self.used.header("*");
+        self.note(|used| used.header("*"));
         Ok(fields.into_iter().map(Into::into).collect())
     }
 
@@ -92,9 +93,7 @@ impl message::Host for Call {
         let mut parts = self.subject(NAME)?.parts();
         let readable = &self.owner.may.read_parts;
         parts.retain(|part| readable.includes(&part.media_type));
-        for part in &parts {
-            self.used.part(&part.media_type);
-        }
+        self.note(|used| parts.iter().for_each(|part| used.part(&part.media_type)));
         Ok(parts.into_iter().map(Into::into).collect())
     }
 

@@ -50,6 +50,8 @@ pub(crate) struct Owner {
     pub metrics: Arc<metrics::Names>,
     /// Whether its engine is deterministic.
     pub deterministic: bool,
+    /// Whether somebody wants to know what its calls used of the message.
+    pub is_watched: bool,
 }
 
 /// The state of one call, including everything that the plug-in has asked for so far.
@@ -137,6 +139,13 @@ impl Call {
         }
         let start = said.floor_char_boundary(said.len().saturating_sub(300));
         said[start..].trim().to_owned()
+    }
+
+    /// Notes what the plug-in used of the message, if anybody wants to know.
+    fn note(&mut self, note: impl FnOnce(&mut Used)) {
+        if self.owner.is_watched {
+            note(&mut self.used);
+        }
     }
 
     /// The wall time that counts against its budget so far; none if fuel is counted instead.

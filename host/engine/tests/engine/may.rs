@@ -7,7 +7,9 @@ use crate::support::*;
 
 /// A habit with these grants.
 async fn tries(habit: serde_json::Value, may: May) -> Result<Judgement, Failure> {
-    judge(&load(PluginSpec { may, ..spec(habit) }).await).await
+    let plugin = load(PluginSpec { may, ..spec(habit) }).await;
+    let watched = plugin.process_with(plugin.services(), Occasion::Arrival, Message::new());
+    watched.await
 }
 
 fn these(names: &[&str]) -> Which {
@@ -151,6 +153,12 @@ async fn a_part_that_may_not_be_read_is_a_fault_and_costs_nothing() {
         judgement.used.read_parts.into_iter().collect::<Vec<_>>(),
         ["image/jpeg"]
     );
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_watches_notes_nothing() {
+    let plugin = load(spec(habit("message"))).await;
+    assert_eq!(judge(&plugin).await.unwrap().used, Used::default());
 }
 
 #[tokio::test]
