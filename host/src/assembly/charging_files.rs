@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::charging::file::Closed;
 use crate::charging::output::{Output, reader};
-use crate::charging::{Format, OutputOptions, Pages};
+use crate::charging::{Format, OutputOptions, RecordPages};
 use crate::clock::SharedClock;
 use crate::config::{ChargingFormat, ChargingOutput, Config};
 use crate::message::StreamName;
@@ -159,7 +159,7 @@ impl ChargingFiles {
 
     fn close_one(&self, work: &mut Work, options: &OutputOptions) -> anyhow::Result<std::ops::Range<u32>> {
         let before = self.stream.mark(&reader(&options.name))?.file;
-        while self.step(work, options, &mut Pages::of(&self.stream))? {}
+        while self.step(work, options, &mut RecordPages::of(&self.stream))? {}
         let Some(output) = work.outputs.get_mut(&options.name) else {
             return Ok(before..before);
         };
@@ -197,7 +197,7 @@ impl ChargingFiles {
         // Asked before the records are read, so that everything recorded before the request is in the closed file.
         let asked = self.outputs.iter().map(|output| output.options.is_asked_to_close());
         let asked: Vec<bool> = asked.collect();
-        let mut pages = Pages::of(&self.stream);
+        let mut pages = RecordPages::of(&self.stream);
         for (output, asked) in self.outputs.iter().zip(asked) {
             let options = &output.options;
             let stepped = self
@@ -215,7 +215,7 @@ impl ChargingFiles {
         more
     }
 
-    fn step(&self, work: &mut Work, options: &OutputOptions, pages: &mut Pages<'_>) -> anyhow::Result<bool> {
+    fn step(&self, work: &mut Work, options: &OutputOptions, pages: &mut RecordPages<'_>) -> anyhow::Result<bool> {
         let output = match work.outputs.entry(options.name.clone()) {
             std::collections::btree_map::Entry::Occupied(output) => output.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {

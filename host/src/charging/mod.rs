@@ -33,7 +33,7 @@ use crate::spool::{Recorded, StreamReader};
 
 pub use self::marked::{MarkedExport, READER};
 pub use self::options::{Form, Format, OutputOptions};
-pub use self::pages::Pages;
+pub use self::pages::RecordPages;
 pub use self::record::{Fields, Record};
 
 /// How many rows are read at once: what is in memory, besides a buffer for each file.

@@ -20,7 +20,7 @@ use anyhow::Context;
 
 use super::file::{Closed, FileWriter};
 use super::options::{Form, Format, OutputOptions};
-use super::pages::{Pages, Row};
+use super::pages::{RecordPages, Row};
 use super::record::zoned;
 use super::written::last_sequence;
 use super::{BATCH, csv};
@@ -138,11 +138,11 @@ impl Output {
     ///
     /// After an error the open file is abandoned, and its records are written anew by the next call.
     pub fn step(&mut self, spool: &StreamReader, now: Timestamp) -> anyhow::Result<bool> {
-        self.step_through(&mut Pages::of(spool), now)
+        self.step_through(&mut RecordPages::of(spool), now)
     }
 
     /// The same, beside other outputs that go through the same records.
-    pub fn step_through(&mut self, pages: &mut Pages<'_>, now: Timestamp) -> anyhow::Result<bool> {
+    pub fn step_through(&mut self, pages: &mut RecordPages<'_>, now: Timestamp) -> anyhow::Result<bool> {
         let done = self.try_step(pages, now);
         if done.is_err() {
             self.give_up();
@@ -159,7 +159,7 @@ impl Output {
         done
     }
 
-    fn try_step(&mut self, pages: &mut Pages<'_>, now: Timestamp) -> anyhow::Result<bool> {
+    fn try_step(&mut self, pages: &mut RecordPages<'_>, now: Timestamp) -> anyhow::Result<bool> {
         let (spool, rows) = (pages.stream(), pages.behind(self.seen)?);
         for row in rows.iter() {
             self.append(row, now)?;

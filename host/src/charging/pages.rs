@@ -34,12 +34,12 @@ impl Row {
 }
 
 /// One look at the stream: what is appended later may be missing from it.
-pub struct Pages<'s> {
+pub struct RecordPages<'s> {
     stream: &'s StreamReader,
     last: Option<(u64, Rc<[Row]>)>,
 }
 
-impl<'s> Pages<'s> {
+impl<'s> RecordPages<'s> {
     pub fn of(stream: &'s StreamReader) -> Self {
         Self { stream, last: None }
     }

@@ -18,6 +18,7 @@ use super::readers::Readers;
 use super::room::{Gauge, Watch};
 use super::unit::Counters;
 use super::values::ValuesInMemory;
+use super::work::Request;
 use super::writer::{Tally, Writer};
 use super::{Options, SqliteSpool, log, schema, writable};
 use crate::spool::SpoolError;
@@ -73,25 +74,7 @@ impl SqliteSpool {
         let thread = std::thread::Builder::new().name("spool-writer".into());
         let spawned = thread.spawn(move || writer.run());
         spawned.map_err(|e| SpoolError::Broken(format!("no thread for the spool's writer: {e}")))?;
-        if options.reserve.is_some() {
-            let watch = Watch {
-                requests: sender.downgrade(),
-                readers: readers.clone(),
-                gauge: gauge.clone(),
-            };
-            watch.start()?;
-        }
-        if let Some(every) = options.forget {
-            let forgetter = Forgetter {
-                requests: sender.downgrade(),
-                readers: readers.clone(),
-                clock: options.clock.clone(),
-                tally: tally.clone(),
-                every,
-                ledger: options.ledger,
-            };
-            forgetter.start()?;
-        }
+        look_after(&sender, &readers, &gauge, &tally, &options)?;
         Ok(Arc::new(Self {
             requests: sender,
             readers,
@@ -109,6 +92,36 @@ impl SqliteSpool {
             growth,
         }))
     }
+}
+
+/// Starts the threads that watch the disk and forget what is over.
+fn look_after(
+    requests: &mpsc::Sender<Request>,
+    readers: &Arc<Readers>,
+    gauge: &Arc<Gauge>,
+    tally: &Arc<Tally>,
+    options: &Options,
+) -> Result<(), SpoolError> {
+    if options.reserve.is_some() {
+        let watch = Watch {
+            requests: requests.downgrade(),
+            readers: readers.clone(),
+            gauge: gauge.clone(),
+        };
+        watch.start()?;
+    }
+    if let Some(every) = options.forget {
+        let forgetter = Forgetter {
+            requests: requests.downgrade(),
+            readers: readers.clone(),
+            clock: options.clock.clone(),
+            tally: tally.clone(),
+            every,
+            ledger: options.ledger,
+        };
+        forgetter.start()?;
+    }
+    Ok(())
 }
 
 fn open_database(folder: &Path, options: &Options, gauge: &Gauge) -> Result<Connection, SpoolError> {
