@@ -66,7 +66,9 @@ impl OutputOptions {
 
     /// The same, of a record that other outputs write too.
     pub(super) fn form_of_row(&self, row: &Row) -> Form {
-        self.form(&row.stored, || row.typed().map(Cow::Borrowed).map_err(anyhow::Error::msg))
+        self.form(&row.stored, || {
+            row.typed().map(Cow::Borrowed).map_err(anyhow::Error::msg)
+        })
     }
 
     fn form<'r>(&self, row: &Recorded, typed: impl FnOnce() -> anyhow::Result<Cow<'r, Record>>) -> Form {

@@ -61,7 +61,9 @@ pub(super) fn decoded(encoding: TransferEncoding, body: Bytes) -> Option<Bytes> 
 
 /// Nearly every body is base64 to the letter, and then the strict decoder has it in half the time.
 fn from_base64(body: &[u8]) -> Bytes {
-    strictly_from_base64(body).unwrap_or_else(|| leniently_from_base64(body)).into()
+    strictly_from_base64(body)
+        .unwrap_or_else(|| leniently_from_base64(body))
+        .into()
 }
 
 /// Decodes lines of base64 without anything else in them; `None` for all other bodies.

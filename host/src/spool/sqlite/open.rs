@@ -49,7 +49,10 @@ impl SqliteSpool {
         let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
         let (sender, requests) = mpsc::channel(QUEUE);
         let beside = Arc::new(Announced::open(folder)?);
-        let (values, known) = (Arc::new(ValuesInMemory::new(&beside)), Arc::new(KnownHashes::new(&beside)));
+        let (values, known) = (
+            Arc::new(ValuesInMemory::new(&beside)),
+            Arc::new(KnownHashes::new(&beside)),
+        );
         let (tally, held) = (Arc::<Tally>::default(), Arc::<Held>::default());
         let (grows, growth) = watch::channel(());
         let readers = Arc::new(Readers::new(folder));

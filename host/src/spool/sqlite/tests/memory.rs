@@ -76,7 +76,10 @@ async fn a_request_that_is_not_there_is_known_without_the_database() {
     spool.readers.close();
     assert_eq!(found(&*spool, &asked(3)).await, []);
     for number in [1, 2] {
-        assert!(spool.find(&asked(number)).await.is_err(), "the database has to say which it is");
+        assert!(
+            spool.find(&asked(number)).await.is_err(),
+            "the database has to say which it is"
+        );
     }
 }
 
