@@ -20,6 +20,8 @@ pub(super) struct Books {
     pub(super) disturbed: Vec<Timestamp>,
     /// When it started: what was in its memory before is forgotten.
     pub(super) started: Vec<Timestamp>,
+    /// Since when nothing goes wrong.
+    pub(super) healed: Option<Timestamp>,
 }
 
 /// A message that was accepted.

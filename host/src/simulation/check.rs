@@ -21,6 +21,8 @@ pub(super) struct Ending<'a> {
     pub(super) operators: &'a Operators,
     pub(super) store: &'a MemorySpool,
     pub(super) log: &'a [String],
+    /// How many messages are stored.
+    pub(super) messages: usize,
 }
 
 /// A message that waits needs a moment for its connection, and no more than that.
@@ -38,8 +40,16 @@ impl Ending<'_> {
         self.repetitions(&books, &operators, &mut wrong);
         self.answers(&books, &operators, &mut wrong);
         self.told(&books, &mut wrong);
+        self.reported(&books, &mut wrong);
+        self.said_right(&books, &operators, &mut wrong);
+        self.read_replies(&books, &operators, &mut wrong);
+        self.sent_away(&operators, &mut wrong);
+        self.expired(&books, &operators, &mut wrong);
+        self.discarded(&books, &mut wrong);
+        self.left_over(&mut wrong);
         self.refused(&books, &operators, &mut wrong);
         self.charged(&books, &mut wrong);
+        self.answers_charged(&books, &mut wrong);
         self.logged(&mut wrong);
         self.prompt(&books, &operators, &mut wrong);
         spread(&books, &mut wrong);
@@ -174,6 +184,7 @@ impl Ending<'_> {
                     | What::Killed { .. }
                     | What::Restarts { .. }
                     | What::PlugIn { .. }
+                    | What::ClockIsSet(_)
             )
         };
         self.story.acts.iter().any(|act| puts_off(&act.what))
@@ -223,6 +234,9 @@ impl Ending<'_> {
         };
         let by_plug_in = self.story.acts.iter().any(refuses);
         for (id, entry) in &books.entries {
+            if entry.refused && !by_plug_in {
+                wrong.push(format!("{} was refused from the spool, and nobody refused it", named(*id, entry)));
+            }
             for line in entry.lines.values().filter(|line| line.ends.contains(&End::Refused)) {
                 let to = line.to.as_deref().and_then(|to| to.chars().last());
                 let by = operators.iter().find(|operator| Some(operator.letter) == to);

@@ -8,7 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
 use super::RELAY;
-use super::operators::{Operators, hosts};
+use super::operators::{Mail, Operators, hosts};
+use super::story::Way;
 use super::wire::{End, Net};
 
 /// What came of a try.
@@ -28,30 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says what stands at this place of an operator's outbox.
 pub(super) async fn say(operators: Arc<Operators>, net: Arc<Net>, letter: char, place: usize) {
-    let (from, to, octets) = operators.with(letter, |operator| {
-        let mail = &operator.outbox[place];
-        (
-            mail.from.clone().unwrap_or_default(),
-            mail.to.clone(),
-            mail.octets.clone(),
-        )
-    });
+    let mail = operators.with(letter, |operator| operator.outbox[place].clone());
     let mut whole = false;
-    let heard = match try_to_say(&net, letter, &from, &to, &octets, &mut whole).await {
+    let heard = match try_to_say(&net, letter, &mail, &mut whole).await {
         Ok(heard) => heard,
         Err(_) => Heard::Lost { whole },
     };
     operators.heard(letter, place, heard);
 }
 
-async fn try_to_say(
-    net: &Net,
-    letter: char,
-    from: &str,
-    to: &[String],
-    octets: &str,
-    whole: &mut bool,
-) -> io::Result<Heard> {
+async fn try_to_say(net: &Net, letter: char, mail: &Mail, whole: &mut bool) -> io::Result<Heard> {
     let opening = timeout(PATIENCE, net.open(hosts(letter)[0], RELAY, false));
     let end = opening.await.map_err(io::Error::other)??;
     let mut talk = BufReader::new(end);
@@ -60,24 +47,62 @@ async fn try_to_say(
         return Ok(judged(greeting));
     }
     ask(&mut talk, "EHLO mms.example\r\n").await?;
-    let code = ask(&mut talk, &format!("MAIL FROM:<{from}>\r\n")).await?;
+    let taken = match envelope(&mut talk, mail).await? {
+        Ok(taken) => taken,
+        Err(code) => return Ok(judged(code)),
+    };
+    let code = match mail.way {
+        Way::Plain | Way::Grouped => content(&mut talk, &mail.octets, whole).await?,
+        Way::Chunks(size) => chunks(&mut talk, &mail.octets, size, whole).await?,
+    };
     if code != 250 {
+        // Whoever said so has not taken it.
+        *whole = false;
         return Ok(judged(code));
     }
-    let (mut taken, mut last) = (Vec::new(), 0);
-    for recipient in to {
-        last = ask(&mut talk, &format!("RCPT TO:<{recipient}>\r\n")).await?;
-        if last == 250 {
-            taken.push(recipient.clone());
+    let _ = talk.get_mut().write_all(b"QUIT\r\n").await;
+    Ok(Heard::Taken(taken))
+}
+
+/// The recipients that were accepted, once the message may follow; or the code that says why it may not.
+async fn envelope(talk: &mut BufReader<End>, mail: &Mail) -> io::Result<Result<Vec<String>, u16>> {
+    let mut commands = vec![format!("MAIL FROM:<{}>\r\n", mail.from.clone().unwrap_or_default())];
+    commands.extend(mail.to.iter().map(|to| format!("RCPT TO:<{to}>\r\n")));
+    if !matches!(mail.way, Way::Chunks(_)) {
+        commands.push("DATA\r\n".into());
+    }
+    if mail.way == Way::Grouped {
+        talk.get_mut().write_all(commands.concat().as_bytes()).await?;
+    }
+    let (mut taken, mut refused) = (Vec::new(), None);
+    for (place, command) in commands.iter().enumerate() {
+        let code = match mail.way {
+            Way::Grouped => reply(talk).await?,
+            _ => ask(talk, command).await?,
+        };
+        match place.checked_sub(1).map(|place| mail.to.get(place)) {
+            Some(Some(to)) if code == 250 => taken.push(to.clone()),
+            Some(Some(_)) if refused.is_none() => refused = Some(code),
+            Some(None) if code == 354 => {}
+            None if code == 250 => {}
+            // Behind a refusal of MAIL the others follow from it.
+            None if mail.way == Way::Grouped => refused = Some(code),
+            None | Some(None) => return Ok(Err(refused.unwrap_or(code))),
+            Some(Some(_)) => {}
+        }
+        let last = place == mail.to.len();
+        if mail.way != Way::Grouped && last && taken.is_empty() {
+            break;
         }
     }
-    if taken.is_empty() {
-        return Ok(judged(last));
-    }
-    let code = ask(&mut talk, "DATA\r\n").await?;
-    if code != 354 {
-        return Ok(judged(code));
-    }
+    Ok(match taken.is_empty() {
+        true => Err(refused.unwrap_or(450)),
+        false => Ok(taken),
+    })
+}
+
+/// Behind DATA.
+async fn content(talk: &mut BufReader<End>, octets: &str, whole: &mut bool) -> io::Result<u16> {
     let stuffed: String = octets
         .split_inclusive("\r\n")
         .map(|line| {
@@ -91,14 +116,26 @@ async fn try_to_say(
     let stream = talk.get_mut();
     stream.write_all(stuffed.as_bytes()).await?;
     *whole = true;
-    let code = ask(&mut talk, ".\r\n").await?;
-    if code != 250 {
-        // Whoever said so has not taken it.
-        *whole = false;
-        return Ok(judged(code));
+    ask(talk, ".\r\n").await
+}
+
+/// By BDAT (RFC 3030). The last line has no end: the relay gives it one.
+async fn chunks(talk: &mut BufReader<End>, octets: &str, size: usize, whole: &mut bool) -> io::Result<u16> {
+    let octets = octets.strip_suffix("\r\n").unwrap_or(octets).as_bytes();
+    let count = octets.len().div_ceil(size);
+    for (place, chunk) in (1..).zip(octets.chunks(size)) {
+        let last = if place == count { " LAST" } else { "" };
+        talk.get_mut()
+            .write_all(format!("BDAT {}{last}\r\n", chunk.len()).as_bytes())
+            .await?;
+        *whole = place == count;
+        talk.get_mut().write_all(chunk).await?;
+        let code = reply(talk).await?;
+        if code != 250 || place == count {
+            return Ok(code);
+        }
     }
-    let _ = talk.get_mut().write_all(b"QUIT\r\n").await;
-    Ok(Heard::Taken(taken))
+    Ok(450)
 }
 
 fn judged(code: u16) -> Heard {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::plugin::Whim;
-use super::story::{Act, Answers, Asks, Does, Letter, Stage, Story, Terms, What};
+use super::story::{Act, Answers, Asks, Does, Expires, Letter, Stage, Story, Terms, Way, What};
 use super::wire::{Away, Breaks};
 
 /// A seed's.
@@ -27,7 +27,13 @@ impl Dice {
         if !seed.is_multiple_of(8) {
             for _ in 0..1 + self.below(6) {
                 let what = self.mishap(letters);
-                acts.push(self.act(what));
+                let act = self.act(what);
+                if matches!(act.what, What::Killed { .. } | What::Restarts { .. }) && self.0.u8(..4) == 0 {
+                    let by = self.one(&[-300, -20, 20, 600, 3_600]);
+                    let what = What::ClockIsSet(by);
+                    acts.push(Act { what, ..act.clone() });
+                }
+                acts.push(act);
             }
         }
         acts.sort_by_key(|act| act.at);
@@ -66,9 +72,22 @@ impl Dice {
             asks: Asks {
                 response: self.0.u8(..3) > 0,
                 report: self.0.bool(),
+                read: self.0.u8(..3) == 0,
             },
             null: self.0.u8(..8) == 0,
             lines: self.one(&[0, 0, 3, 400]),
+            way: self.one(&[
+                Way::Plain,
+                Way::Plain,
+                Way::Grouped,
+                Way::Chunks(30),
+                Way::Chunks(200),
+                Way::Chunks(100_000),
+            ]),
+            expires: (self.0.u8(..6) == 0).then(|| Expires {
+                after: self.0.u64(20..60),
+                east: self.one(&[-8, 5]),
+            }),
         }
     }
 
@@ -79,7 +98,7 @@ impl Dice {
     fn mishap(&mut self, letters: u32) -> What {
         let operator = self.one(&['a', 'b', 'b', 'b', 'c', 'c']);
         let (times, lasts) = (self.0.u32(1..4), self.seconds(120));
-        match self.below(24) {
+        match self.below(26) {
             0 => What::SaysAgain(self.0.u32(..letters)),
             1..=4 => self.behaviour(operator, times),
             5 | 6 => What::Answers {
@@ -125,6 +144,8 @@ impl Dice {
                 steps: self.0.u64(0..120),
                 away: self.seconds(30),
             },
+            23 => What::Meddles(self.0.u32(..letters)),
+            24 => What::Unsettled(times),
             _ => What::Restarts { away: self.seconds(30) },
         }
     }
@@ -146,6 +167,14 @@ impl Dice {
                 Does::Stalls,
                 Does::Dawdles(30),
                 Does::TakesAndHangsUp,
+            ]),
+            Stage::Data => self.one(&[
+                Does::Says(421),
+                Does::Says(450),
+                Does::Says(550),
+                Does::HangsUp,
+                Does::Stalls,
+                Does::AnswersEarly,
             ]),
             _ => self.one(&[
                 Does::Says(421),

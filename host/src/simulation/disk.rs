@@ -30,6 +30,8 @@ pub(super) struct Disk {
     /// Room for outcomes is gone as well.
     pub(super) brim: bool,
     pub(super) slow: bool,
+    /// Of so many of the next commits nobody says whether they were made.
+    pub(super) unsettled: u32,
     /// It says that it has messages which it has not: for a test of these tests.
     pub(super) lies: bool,
 }
@@ -122,6 +124,13 @@ impl Store {
     }
 }
 
+/// Whether one was left.
+fn take_one(left: &mut u32) -> bool {
+    let had = *left > 0;
+    *left = left.saturating_sub(1);
+    had
+}
+
 /// As bytes that nobody has to wait for: a thread that reads them would take turns of its own.
 fn in_memory(content: Content) -> Content {
     content.read(0..content.size()).map_or(content, Content::from_bytes)
@@ -175,9 +184,22 @@ impl Inbox for Store {
                 if held(&world.disk).lies {
                     return Ok(Receipt::forged(acceptance.id));
                 }
+                let unsettled = take_one(&mut held(&world.disk).unsettled);
+                if unsettled && world.pick(0..2) == 0 {
+                    world.happens("a commit is not made, and nobody says so");
+                    return Err(SpoolError::Unsettled);
+                }
                 let receipt = memory.commit(acceptance.clone()).await?;
                 held(&world.books).accepted(&acceptance, world.now());
-                Ok(receipt)
+                if !unsettled {
+                    return Ok(receipt);
+                }
+                world.happens("a commit is made, and nobody says so");
+                // Whoever asked works on nothing of it.
+                for outgoing in &acceptance.outgoing {
+                    memory.give_back(Leased::Outgoing(outgoing.id));
+                }
+                Err(SpoolError::Unsettled)
             })
         }))
     }
@@ -243,7 +265,7 @@ impl Queue for Store {
         Box::pin(self.write(Needs::Reserve, move |world, memory| {
             Box::pin(async move {
                 memory.record(outcome.clone()).await?;
-                held(&world.books).recorded(&outcome, world.now());
+                held(&world.books).recorded(&outcome, world.relay_now());
                 Ok(())
             })
         }))

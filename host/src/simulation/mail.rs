@@ -1,6 +1,10 @@
 //! Messages, as the operators of a story write them, and what is read of those that they take.
 
-use super::story::{Asks, Letter};
+use jiff::tz::{Offset, TimeZone};
+
+use super::story::{Asks, Expires, Letter};
+use super::world::BEGIN;
+use crate::message::Timestamp;
 
 /// What is looked at of a message that somebody took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +45,7 @@ impl Seen {
             asks: Asks {
                 response: yes("X-Mms-Ack-Request"),
                 report: yes("X-Mms-Delivery-Report"),
+                read: yes("X-Mms-Read-Reply"),
             },
             id: id.unwrap_or_default().to_owned(),
             status: field("X-Mms-Request-Status-Code"),
@@ -59,6 +64,14 @@ impl Seen {
 
     pub(super) fn is_report(&self) -> bool {
         self.kind == "MM4_delivery_report.REQ" || self.kind == "MM4_read_reply_report.REQ"
+    }
+
+    pub(super) fn is_read_reply(&self) -> bool {
+        self.kind == "MM4_read_reply_report.REQ"
+    }
+
+    pub(super) fn is_answer_to_read_reply(&self) -> bool {
+        self.kind == "MM4_read_reply_report.RES"
     }
 
     pub(super) fn is_bounce(&self) -> bool {
@@ -115,7 +128,7 @@ pub(super) fn request(letter: &Letter) -> String {
     format!(
         "From: {}\r\nTo: {}\r\nX-Mms-3GPP-MMS-Version: 6.5.0\r\nX-Mms-Message-Type: MM4_forward.REQ\r\n\
          X-Mms-Transaction-ID: \"t{number}@mms.a.example\"\r\nX-Mms-Message-ID: {}\r\n\
-         X-Mms-Originator-System: system@mms.{}.example\r\n{}{}Date: Mon, 26 Jan 2026 00:17:43 +0000\r\n\
+         X-Mms-Originator-System: system@mms.{}.example\r\n{}{}{}{}Date: Mon, 26 Jan 2026 00:17:43 +0000\r\n\
          MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n{}\r\n.a line with a dot\r\n{}",
         subscriber(letter.from, 0),
         to.join(",\r\n "),
@@ -123,21 +136,55 @@ pub(super) fn request(letter: &Letter) -> String {
         letter.from,
         yes(letter.asks.response, "X-Mms-Ack-Request"),
         yes(letter.asks.report, "X-Mms-Delivery-Report"),
+        yes(letter.asks.read, "X-Mms-Read-Reply"),
+        letter.expires.map(Expires::field).unwrap_or_default(),
         says(number),
         "more of it\r\n".repeat(letter.lines as usize),
     )
 }
 
+impl Expires {
+    pub(super) fn at(self) -> Timestamp {
+        BEGIN.plus(std::time::Duration::from_secs(self.after))
+    }
+
+    /// In the time of whoever writes it.
+    fn field(self) -> String {
+        let zone = TimeZone::fixed(Offset::constant(self.east));
+        let at = jiff::Timestamp::from_millisecond(self.at().0 as i64).unwrap().to_zoned(zone);
+        format!("X-Mms-Expiry: {}\r\n", at.strftime("%a, %d %b %Y %H:%M:%S %z"))
+    }
+}
+
+/// What C answers to a letter that it was not asked to take.
+pub(super) fn meddling(number: u32) -> String {
+    let asked = Seen {
+        kind: "MM4_forward.REQ".into(),
+        transaction: format!("\"t{number}@mms.a.example\""),
+        message: message_id(number),
+        system: "system@mms.a.example".into(),
+        ..Seen::default()
+    };
+    response('c', &asked, MEDDLED)
+}
+
+/// The status that only an answer from somebody who was not asked has.
+pub(super) const MEDDLED: &str = "Error-meddled";
+
 /// What an operator answers to a request that it took.
 pub(super) fn response(by: char, to: &Seen, status: &str) -> String {
+    // That one response has none.
+    let message = match to.is_read_reply() {
+        true => String::new(),
+        false => format!("X-Mms-Message-ID: {}\r\n", to.message),
+    };
     format!(
         "From: system@mms.{by}.example\r\nTo: {}\r\nX-Mms-3GPP-MMS-Version: 6.5.0\r\n\
-         X-Mms-Message-Type: {}\r\nX-Mms-Transaction-ID: {}\r\nX-Mms-Message-ID: {}\r\n\
+         X-Mms-Message-Type: {}\r\nX-Mms-Transaction-ID: {}\r\n{message}\
          X-Mms-Request-Status-Code: {status}\r\n\r\n",
         to.system,
         to.kind.replace("REQ", "RES"),
         to.transaction,
-        to.message,
     )
 }
 
@@ -148,6 +195,17 @@ pub(super) fn report(by: char, of: &Seen, subscriber: &str, originator: &str, nu
          X-Mms-Message-Type: MM4_delivery_report.REQ\r\nX-Mms-Transaction-ID: \"r{number}@mms.{by}.example\"\r\n\
          X-Mms-Message-ID: {}\r\nX-Mms-Originator-System: system@mms.{by}.example\r\n\
          X-Mms-MM-Status-Code: Retrieved\r\nDate: Mon, 26 Jan 2026 00:17:43 +0000\r\n\r\n",
+        of.message,
+    )
+}
+
+/// What an operator reports when its subscriber has read a request. It asks for a response.
+pub(super) fn read_reply(by: char, of: &Seen, subscriber: &str, originator: &str, number: u32) -> String {
+    format!(
+        "From: {subscriber}\r\nTo: {originator}\r\nX-Mms-3GPP-MMS-Version: 6.5.0\r\n\
+         X-Mms-Message-Type: MM4_read_reply_report.REQ\r\nX-Mms-Transaction-ID: \"rr{number}@mms.{by}.example\"\r\n\
+         X-Mms-Message-ID: {}\r\nX-Mms-Originator-System: system@mms.{by}.example\r\nX-Mms-Ack-Request: Yes\r\n\
+         X-Mms-Read-Status: Read\r\nDate: Mon, 26 Jan 2026 00:17:43 +0000\r\n\r\n",
         of.message,
     )
 }

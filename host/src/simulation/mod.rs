@@ -8,7 +8,7 @@
 //!
 //! A [`story`] says what happens, and when; a seed makes one ([`dice`]), and [`words`] tells it. [`play`] plays it, through as
 //! many lives of the relay as it is killed or restarted in, and then everything is well again until nothing is left to do.
-//! [`check`], [`told`] and [`records`] then look whether the [`books`] balance. The same story comes to the same, octet by
+//! [`check`], [`told`], [`said`], [`late`] and [`records`] then look whether the [`books`] balance. The same story comes to the same, octet by
 //! octet, so a story that fails can be made shorter: what is printed is the shortest that still fails.
 //!
 //! `MM4RELAY_SEEDS=1000` plays so many seeds instead of the few of `cargo test`; `MM4RELAY_SEED=17` plays that one.
@@ -19,12 +19,14 @@ mod client;
 mod dice;
 mod disk;
 mod house;
+mod late;
 mod log;
 mod mail;
 mod operators;
 mod play;
 mod plugin;
 mod records;
+mod said;
 mod server;
 mod story;
 mod tests;

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::mail::{self, Seen};
-use super::story::{Answers, Does, Letter, Stage};
+use super::story::{Answers, Does, Letter, Stage, Way};
 use super::wire::{Net, Trail};
 use super::world::{World, held};
 use super::{client, server};
@@ -29,14 +29,18 @@ pub(super) struct Operator {
     /// How often it has said a code of 500 or above.
     pub(super) refusals: u32,
     pub(super) taken: Vec<Taken>,
+    pub(super) refused: Vec<Taken>,
     pub(super) outbox: Vec<Mail>,
 }
 
-/// A message that an operator took.
+/// A message that an operator took, or refused for good when it had it.
 #[derive(Clone)]
 pub(super) struct Taken {
     pub(super) at: Timestamp,
+    /// When it was begun.
+    pub(super) begun: Timestamp,
     pub(super) host: SocketAddr,
+    pub(super) from: String,
     pub(super) to: Vec<String>,
     pub(super) seen: Seen,
     /// Whether the relay had it in its store by then.
@@ -59,6 +63,7 @@ pub(super) struct Mail {
     pub(super) from: Option<String>,
     pub(super) to: Vec<String>,
     pub(super) octets: String,
+    pub(super) way: Way,
     pub(super) due: Timestamp,
     pub(super) attempts: u32,
     pub(super) at_work: bool,
@@ -75,6 +80,11 @@ pub(super) enum About {
     /// The response to it.
     Response(u32),
     Report(u32),
+    ReadReply(u32),
+    /// The response to that.
+    ReadReplyAnswer,
+    /// An answer that nobody asked for.
+    Meddling(u32),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +119,7 @@ impl Operators {
             answers: VecDeque::new(),
             refusals: 0,
             taken: Vec::new(),
+            refused: Vec::new(),
             outbox: Vec::new(),
         };
         Arc::new(Self {
@@ -176,11 +187,16 @@ impl Operators {
             .map(|(operator, number)| mail::subscriber(*operator, *number));
         let from = (!letter.null).then_some(from);
         let about = About::Letter(letter.number);
-        self.has_to_say(
-            letter.from,
-            Mail::new(about, from, to.collect(), mail::request(letter)),
-            self.world.now(),
-        );
+        let mail = Mail::new(about, from, to.collect(), mail::request(letter));
+        let way = letter.way;
+        self.has_to_say(letter.from, Mail { way, ..mail }, self.world.now());
+    }
+
+    pub(super) fn meddles(&self, number: u32) {
+        let to = vec!["system@mms.a.example".to_owned()];
+        let from = Some("system@mms.c.example".to_owned());
+        let mail = Mail::new(About::Meddling(number), from, to, mail::meddling(number));
+        self.has_to_say('c', mail, self.world.now());
     }
 
     /// The same once more.
@@ -188,7 +204,10 @@ impl Operators {
         let again = {
             let each = self.each();
             let mail = each[0].outbox.iter().find(|mail| mail.about == About::Letter(number));
-            mail.map(|mail| Mail::new(mail.about, mail.from.clone(), mail.to.clone(), mail.octets.clone()))
+            mail.map(|mail| Mail {
+                way: mail.way,
+                ..Mail::new(mail.about, mail.from.clone(), mail.to.clone(), mail.octets.clone())
+            })
         };
         if let Some(again) = again {
             self.has_to_say('a', again, self.world.now());
@@ -247,10 +266,16 @@ impl Operators {
             .happens(format!("{by} takes {what} {} as {}", seen.message, seen.id));
         let first = taken.to.first().cloned().unwrap_or_default();
         self.with(letter, |operator| operator.taken.push(taken));
+        let now = self.world.now();
+        if seen.is_read_reply() && seen.asks.response {
+            let octets = mail::response(letter, &seen, "Ok");
+            let from = format!("system@mms.{letter}.example");
+            let answer = Mail::new(About::ReadReplyAnswer, Some(from), vec![seen.system.clone()], octets);
+            self.has_to_say(letter, answer, now.plus(self.world.millis(5..3_000)));
+        }
         let Some(number) = number_of(&seen.message).filter(|_| seen.is_request()) else {
             return;
         };
-        let now = self.world.now();
         if seen.asks.response {
             let how = self.with(letter, Operator::answers_next);
             let response = |status| {
@@ -273,9 +298,15 @@ impl Operators {
                 Some(Answers::With(status)) => self.has_to_say(letter, response(status), soon),
             }
         }
+        let originator = mail::subscriber('a', 0);
+        let serial = self.with(letter, |operator| operator.taken.len()) as u32;
+        if seen.asks.read {
+            let octets = mail::read_reply(letter, &seen, &first, &originator, serial);
+            let from = format!("system@mms.{letter}.example");
+            let read = Mail::new(About::ReadReply(number), Some(from), vec![originator.clone()], octets);
+            self.has_to_say(letter, read, now.plus(self.world.millis(5_000..30_000)));
+        }
         if seen.asks.report {
-            let originator = mail::subscriber('a', 0);
-            let serial = self.with(letter, |operator| operator.taken.len()) as u32;
             let octets = mail::report(letter, &seen, &first, &originator, serial);
             let from = format!("system@mms.{letter}.example");
             let report = Mail::new(About::Report(number), Some(from), vec![originator], octets);
@@ -336,6 +367,7 @@ impl Mail {
             from,
             to,
             octets,
+            way: Way::Plain,
             due: super::world::BEGIN,
             attempts: 0,
             at_work: false,

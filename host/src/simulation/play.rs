@@ -1,5 +1,6 @@
 //! A story from its beginning to its end, through as many lives of the relay as it takes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ pub(super) fn play_in(story: &Story, prepare: impl FnOnce(&World)) -> Played {
     fastrand::seed(story.seed);
     let (world, log) = (World::new(story.seed), Log::default());
     prepare(&world);
+    let told = Arc::clone(&world);
     let stage = Stage {
         story,
         operators: Operators::new(&world),
@@ -74,7 +76,12 @@ pub(super) fn play_in(story: &Story, prepare: impl FnOnce(&World)) -> Played {
         away: Duration::ZERO,
         complaints: Vec::new(),
     };
-    tracing::subscriber::with_default(log.clone(), || stage.lives(&log))
+    let playing = AssertUnwindSafe(|| tracing::subscriber::with_default(log.clone(), || stage.lives(&log)));
+    catch_unwind(playing).unwrap_or_else(|_| Played {
+        complaints: vec!["the story ends in a panic".into()],
+        told: told.told(),
+        log: log.lines(),
+    })
 }
 
 impl Stage<'_> {
@@ -111,6 +118,7 @@ impl Stage<'_> {
             operators: &self.operators,
             store,
             log: &lines,
+            messages: self.memory.messages(),
         };
         let mut complaints = self.complaints;
         complaints.extend(ending.complaints());
@@ -186,6 +194,9 @@ impl Stage<'_> {
         match what {
             What::Sends(letter) => self.operators.sends(letter),
             What::SaysAgain(number) => self.operators.says_again(*number),
+            What::Meddles(number) => self.meddles(*number),
+            What::Unsettled(times) => held(&self.world.disk).unsettled += times,
+            What::ClockIsSet(by) => self.world.clock_will_be_set(*by),
             What::Behaves {
                 operator,
                 stage,
@@ -217,9 +228,17 @@ impl Stage<'_> {
                 self.terms = *terms;
                 program.reload(Ground::of(*terms));
             }
-            What::Pauses { operator, lasts } => program.pause(*operator, now.plus(*lasts)),
+            What::Pauses { operator, lasts } => program.pause(*operator, self.world.relay_now().plus(*lasts)),
             What::HoldsAll | What::ReleasesAll | What::DropsOne | What::RetriesAll => self.operates(what, program),
             What::Killed { .. } | What::Restarts { .. } => {}
+        }
+    }
+
+    fn meddles(&self, number: u32) {
+        let mut letters = self.story.letters();
+        let letter = letters.find(|letter| letter.number == number);
+        if letter.is_some_and(|letter| letter.to.iter().all(|(to, _)| *to != 'c')) {
+            self.operators.meddles(number);
         }
     }
 
@@ -257,7 +276,7 @@ impl Stage<'_> {
     fn by(&self) -> By {
         By {
             who: "operator".into(),
-            at: self.world.now(),
+            at: self.world.relay_now(),
             noting: None,
         }
     }
@@ -267,6 +286,7 @@ impl Stage<'_> {
         *held(&self.world.weather) = Default::default();
         *held(&self.world.disk) = Default::default();
         *held(&self.world.whims) = Default::default();
+        held(&self.world.books).healed = Some(self.world.now());
         self.operators.reform();
         program.resume_all();
         self.world.happens("from now on nothing goes wrong");
@@ -329,7 +349,7 @@ impl Stage<'_> {
         due.map(|due| {
             format!(
                 "a request has something to be done in {:?}",
-                due.since(self.world.now())
+                due.since(self.world.relay_now())
             )
         })
     }

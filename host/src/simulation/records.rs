@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::books::Books;
+use super::books::{Books, Entry};
 use super::check::{Ending, is_event, named, queue_id};
 use super::mail;
-use crate::message::{End, QueueId, StreamName};
-use crate::spool::Streams as _;
+use crate::message::{End, MessageId, QueueId, StreamName};
+use crate::spool::{Recorded, Streams as _};
 
 /// Errors in the log that no story asks for.
 const BUGS: &[&str] = &[
@@ -43,6 +43,7 @@ impl Ending<'_> {
                     named(*id, entry)
                 ));
             }
+            self.departed(&records, (*id, entry), wrong);
             let ordinals: BTreeSet<u32> = entry.lines.keys().map(|(ordinal, _)| *ordinal).collect();
             for ordinal in ordinals.into_iter().filter(|ordinal| *ordinal > 0) {
                 let delivered = entry
@@ -54,6 +55,49 @@ impl Ending<'_> {
                     wrong.push(format!(
                         "{} was delivered to {delivered} recipients, and {charged} records say so",
                         named(*id, entry)
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Each destination was shown to the plug-in, whose record of it is kept.
+    fn departed(&self, records: &[Recorded], (id, entry): (MessageId, &Entry), wrong: &mut Vec<String>) {
+        let to: BTreeSet<&str> = entry.lines.values().filter_map(|line| line.to.as_deref()).collect();
+        for to in to {
+            let there = entry.lines.iter().filter(|(_, line)| line.to.as_deref() == Some(to));
+            let there: BTreeSet<u32> = there.map(|((ordinal, _), _)| *ordinal).collect();
+            let at = format!("departure to {to}");
+            let of = records.iter().filter(|record| record.id.message() == id);
+            let shown = of.filter(|record| record.record["at"] == at.as_str()).count();
+            if shown < there.len() {
+                let (what, there) = (named(id, entry), there.len());
+                wrong.push(format!("{what} went to {to} {there} times, and {shown} records say so"));
+            }
+        }
+    }
+
+    /// A response is charged once.
+    pub(super) fn answers_charged(&self, books: &Books, wrong: &mut Vec<String>) {
+        let records = self.store.records(&StreamName::CHARGING, 0, usize::MAX).unwrap();
+        for letter in self.story.letters() {
+            for by in ["operator-b", "operator-c"] {
+                let letters = books.entries.values().filter(|entry| entry.letter() == Some(letter.number));
+                let asked: usize = letters
+                    .map(|entry| entry.lines.iter().filter(|(_, line)| line.to.as_deref() == Some(by)))
+                    .map(|lines| lines.map(|((ordinal, _), _)| ordinal).collect::<BTreeSet<_>>().len())
+                    .sum();
+                let is_response = |id: MessageId| {
+                    let entry = books.entries.get(&id);
+                    entry.is_some_and(|entry| entry.seen.is_response() && entry.is_about(letter.number))
+                };
+                let at = format!("answered by {by}");
+                let of = records.iter().filter(|record| is_response(record.id.message()));
+                let charged = of.filter(|record| record.record["at"] == at.as_str()).count();
+                if charged > asked {
+                    wrong.push(format!(
+                        "{by} was asked letter {} {asked} times, and {charged} records say that it answered",
+                        letter.number
                     ));
                 }
             }

@@ -11,6 +11,7 @@ use super::mail::Seen;
 use super::operators::{Operators, Taken};
 use super::story::{Does, Stage};
 use super::wire::{End, FOR_EVER, Listener};
+use crate::message::Timestamp;
 
 pub(super) async fn serve(operators: Arc<Operators>, letter: char, host: SocketAddr, listener: Arc<Listener>) {
     while let Some((end, _)) = listener.next().await {
@@ -19,8 +20,10 @@ pub(super) async fn serve(operators: Arc<Operators>, letter: char, host: SocketA
             letter,
             host,
             line: BufReader::new(end),
-            began: false,
+            began: None,
+            from: String::new(),
             to: Vec::new(),
+            early: false,
         };
         tokio::spawn(async move {
             let _ = talk.run().await;
@@ -33,9 +36,12 @@ struct Talk {
     letter: char,
     host: SocketAddr,
     line: BufReader<End>,
-    /// MAIL was accepted.
-    began: bool,
+    /// When MAIL was accepted, while its transaction is open.
+    began: Option<Timestamp>,
+    from: String,
     to: Vec<String>,
+    /// It has said 250 to a message that it has not seen.
+    early: bool,
 }
 
 /// The connection is over.
@@ -67,19 +73,20 @@ impl Talk {
                     self.say("250-here\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 0")
                         .await?
                 }
+                "MAIL" if self.began.is_some() => self.say("503 one at a time").await?,
                 "MAIL" => {
                     self.to.clear();
                     let met = self.meets(Stage::Mail).await?;
-                    self.began = met.is_none();
+                    self.from = in_brackets(&line);
+                    self.began = met.is_none().then(|| self.operators.world.now());
                     self.reply(met, "250 go on").await?;
                 }
                 // Behind a MAIL that was refused, in the same group.
-                "RCPT" if !self.began => self.say("503 who are you").await?,
+                "RCPT" if self.began.is_none() => self.say("503 who are you").await?,
                 "RCPT" => {
                     let met = self.meets(Stage::Rcpt).await?;
                     if met.is_none() {
-                        let address = line.split(['<', '>']).nth(1).unwrap_or_default();
-                        self.to.push(address.to_owned());
+                        self.to.push(in_brackets(&line));
                     }
                     self.reply(met, "250 yes").await?;
                 }
@@ -90,6 +97,7 @@ impl Talk {
                 },
                 "RSET" => {
                     self.to.clear();
+                    self.began = None;
                     self.say("250 forgotten").await?;
                 }
                 "QUIT" => {
@@ -102,7 +110,10 @@ impl Talk {
     }
 
     async fn data(&mut self) -> Result<(), Over> {
-        self.say("354 say it").await?;
+        match self.early {
+            true => self.say("354 say it\r\n250 2.0.0 taken").await?,
+            false => self.say("354 say it").await?,
+        }
         let mut octets = Vec::new();
         loop {
             let mut line = Vec::new();
@@ -115,9 +126,13 @@ impl Talk {
             }
             octets.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line[..]));
         }
+        if std::mem::take(&mut self.early) {
+            self.begin_anew();
+            return self.say("451 4.0.0 no").await;
+        }
         let does = self.operators.misbehaviour(self.letter, Stage::End);
         match does {
-            Some(Does::Says(code)) => return self.say(&format!("{code} {}.0.0 no", code / 100)).await,
+            Some(Does::Says(code)) => return self.refuse(code, &octets).await,
             Some(Does::HangsUp) => return Err(Over),
             Some(Does::Stalls) => {
                 sleep(FOR_EVER).await;
@@ -128,7 +143,7 @@ impl Talk {
                 return Err(Over);
             }
             Some(Does::Dawdles(seconds)) => sleep(Duration::from_secs(seconds)).await,
-            None => {}
+            Some(Does::AnswersEarly) | None => {}
         }
         let place = self.took(&octets);
         self.say("250 2.0.0 taken").await?;
@@ -138,19 +153,46 @@ impl Talk {
         Ok(())
     }
 
-    /// Where it stands among those that were taken.
-    fn took(&mut self, octets: &[u8]) -> usize {
+    async fn refuse(&mut self, code: u16, octets: &[u8]) -> Result<(), Over> {
+        let seen = self.seen(octets);
+        self.begin_anew();
+        self.say(&format!("{code} {}.0.0 no", code / 100)).await?;
+        if code >= 500 {
+            let trail = Some(self.line.get_ref().trail());
+            let refused = Taken { trail, ..seen };
+            self.operators
+                .with(self.letter, |operator| operator.refused.push(refused));
+        }
+        Ok(())
+    }
+
+    fn begin_anew(&mut self) {
+        self.began = None;
+        self.to.clear();
+    }
+
+    /// The message, whatever becomes of it.
+    fn seen(&self, octets: &[u8]) -> Taken {
         let world = &self.operators.world;
         let seen = Seen::of(octets);
         let durable = super::world::held(&world.books).knows(&seen.id);
-        let taken = Taken {
-            at: world.now(),
+        let at = world.now();
+        Taken {
+            at,
+            begun: self.began.unwrap_or(at),
             host: self.host,
-            to: std::mem::take(&mut self.to),
+            from: self.from.clone(),
+            to: self.to.clone(),
             seen,
             durable,
             trail: None,
-        };
+        }
+    }
+
+    /// Where it stands among those that were taken.
+    fn took(&mut self, octets: &[u8]) -> usize {
+        let taken = self.seen(octets);
+        self.begin_anew();
         self.operators.took(self.letter, taken);
         self.operators.with(self.letter, |operator| operator.taken.len() - 1)
     }
@@ -194,7 +236,16 @@ impl Talk {
                 sleep(Duration::from_secs(seconds)).await;
                 Ok(None)
             }
+            Some(Does::AnswersEarly) => {
+                self.early = stage == Stage::Data;
+                Ok(None)
+            }
             None => Ok(None),
         }
     }
+}
+
+/// The path in `MAIL FROM:<...>` or `RCPT TO:<...>`.
+fn in_brackets(line: &str) -> String {
+    line.split(['<', '>']).nth(1).unwrap_or_default().to_owned()
 }

@@ -34,6 +34,8 @@ pub(super) enum What {
     Sends(Letter),
     /// Says an earlier one again, as if it had heard nothing.
     SaysAgain(u32),
+    /// C answers a letter that it was not asked to take.
+    Meddles(u32),
     /// The next times that it comes there, the operator does this.
     Behaves {
         operator: char,
@@ -65,6 +67,8 @@ pub(super) enum What {
         lasts: Duration,
     },
     FlushFails(u32),
+    /// Of so many commits nobody says whether they were made: some are, and some are not.
+    Unsettled(u32),
     Full {
         lasts: Duration,
         brim: bool,
@@ -89,6 +93,8 @@ pub(super) enum What {
         steps: u64,
         away: Duration,
     },
+    /// The next time that it is away, its clock is set by so many seconds.
+    ClockIsSet(i64),
     /// It is stopped in good order, and starts after that time.
     Restarts {
         away: Duration,
@@ -105,12 +111,35 @@ pub(super) struct Letter {
     /// From the null sender, to whom nothing can be bounced.
     pub(super) null: bool,
     pub(super) lines: u32,
+    pub(super) way: Way,
+    pub(super) expires: Option<Expires>,
+}
+
+/// How it is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Command by command, and behind DATA.
+    #[default]
+    Plain,
+    /// MAIL, RCPT and DATA at once.
+    Grouped,
+    /// In chunks of so many octets.
+    Chunks(usize),
+}
+
+/// When a letter expires: so many seconds after the story has begun, written in the time of so many hours east of Greenwich.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expires {
+    pub(super) after: u64,
+    pub(super) east: i8,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Asks {
     pub(super) response: bool,
     pub(super) report: bool,
+    /// That it is reported when it is read.
+    pub(super) read: bool,
 }
 
 /// Where in a transaction.
@@ -132,6 +161,8 @@ pub(super) enum Does {
     Dawdles(u64),
     /// At the end of data: takes the message, and hangs up.
     TakesAndHangsUp,
+    /// At DATA: says 250 at once, before it has the message, and does not take it.
+    AnswersEarly,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +177,29 @@ impl Story {
     /// The story of a seed.
     pub(super) fn of(seed: u64) -> Self {
         Dice::of(seed).story(seed)
+    }
+
+    /// Without a part of the world, by its name: to see what that part is good for.
+    pub(super) fn without(mut self, part: &str) -> Self {
+        self.acts.retain(|act| match act.what {
+            What::Meddles(_) => part != "meddling",
+            What::Unsettled(_) => part != "unsettled",
+            What::ClockIsSet(_) => part != "clock",
+            What::Behaves { does, .. } => does != Does::AnswersEarly || part != "early answers",
+            _ => true,
+        });
+        for act in &mut self.acts {
+            if let What::Sends(letter) = &mut act.what {
+                letter.asks.read &= part != "read replies";
+                letter.expires = letter.expires.filter(|_| part != "expiry");
+                letter.way = match letter.way {
+                    Way::Chunks(_) if part == "chunks" => Way::Plain,
+                    Way::Grouped if part == "groups" => Way::Plain,
+                    way => way,
+                };
+            }
+        }
+        self
     }
 
     pub(super) fn is_calm(&self) -> bool {
@@ -202,6 +256,24 @@ impl Act {
                         lines: 0,
                         ..letter.clone()
                     })));
+                }
+                if letter.way != Way::Plain || letter.expires.is_some() {
+                    plainer.push(with(What::Sends(Letter {
+                        way: Way::Plain,
+                        ..letter.clone()
+                    })));
+                    plainer.push(with(What::Sends(Letter {
+                        expires: None,
+                        ..letter.clone()
+                    })));
+                    plainer.retain(|act| act != self);
+                }
+                if letter.asks.read {
+                    let asks = Asks {
+                        read: false,
+                        ..letter.asks
+                    };
+                    plainer.push(with(What::Sends(Letter { asks, ..letter.clone() })));
                 }
                 if letter.asks.report {
                     let asks = Asks {

@@ -2,6 +2,7 @@
 
 use super::books::{Books, Entry};
 use super::check::Ending;
+use super::mail::MEDDLED;
 use super::operators::{About, Operator, Stands};
 use super::story::Letter;
 use crate::message::{End, Source};
@@ -18,7 +19,7 @@ impl Ending<'_> {
             let responses = books.entries.values().filter(|entry| {
                 entry.seen.is_response() && entry.is_about(letter.number) && entry.goes_to("operator-a")
             });
-            let responses = responses.count();
+            let responses = responses.filter(|entry| entry.seen.status != MEDDLED).count();
             if responses > came.max(1) {
                 wrong.push(format!(
                     "letter {} came {came} times, and was answered {responses} times",
@@ -55,7 +56,8 @@ impl Ending<'_> {
         if lone && books.entries.values().any(is_discarded) {
             return false;
         }
-        !is_dropped && !entry.refused && !entry.lines.is_empty() && (all_failed || !lone || answered)
+        let came_to_an_end = !entry.lines.is_empty() && (all_failed || !lone || answered);
+        !is_dropped && (entry.refused || came_to_an_end)
     }
 
     /// Whoever is told, is told once; and of what failed somebody is told.
@@ -71,7 +73,8 @@ impl Ending<'_> {
             let own = books
                 .entries
                 .values()
-                .filter(|told| told.source == Source::Relay && told.is_about(letter.number));
+                .filter(|told| told.source == Source::Relay && told.is_about(letter.number))
+                .filter(|told| told.goes_to("operator-a") || told.lines.is_empty());
             let own: Vec<&Entry> = own.collect();
             let bounces = own.iter().filter(|told| told.seen.is_bounce()).count();
             let reports = own.iter().filter(|told| told.seen.is_report()).count();

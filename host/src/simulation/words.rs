@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::mail::subscriber;
-use super::story::{Letter, Story, What};
+use super::story::{Letter, Story, Way, What};
 
 impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,6 +20,9 @@ impl fmt::Display for What {
         match self {
             Self::Sends(letter) => write!(f, "{letter}"),
             Self::SaysAgain(number) => write!(f, "A sends letter {number} again"),
+            Self::Meddles(number) => write!(f, "C answers letter {number}, which it was not asked to take"),
+            Self::Unsettled(times) => write!(f, "of {times} commits nobody will say whether they were made"),
+            Self::ClockIsSet(by) => write!(f, "when the relay is away next, its clock is set by {by} s"),
             Self::Behaves {
                 operator,
                 stage,
@@ -106,7 +109,18 @@ impl fmt::Display for Letter {
         if self.asks.report {
             asks.write_str(", asks for a report")?;
         }
+        if self.asks.read {
+            asks.write_str(", asks for a read reply")?;
+        }
         let null = if self.null { ", from the null sender" } else { "" };
+        if let Some(expires) = self.expires {
+            write!(asks, ", expires {} s after the beginning", expires.after)?;
+        }
+        match self.way {
+            Way::Plain => {}
+            Way::Grouped => asks.write_str(", with its commands at once")?,
+            Way::Chunks(size) => write!(asks, ", in chunks of {size} octets")?,
+        }
         let from = self.from.to_ascii_uppercase();
         write!(
             f,

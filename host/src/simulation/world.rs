@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -23,6 +23,8 @@ pub(super) struct World {
     random: Mutex<fastrand::Rng>,
     /// When the program began that runs now, and by whose clock.
     begun: Mutex<(Timestamp, Option<Instant>)>,
+    /// By how much the relay's clock is ahead, in milliseconds, and by how much more it will be when the relay starts next.
+    clock: Mutex<(i64, i64)>,
     happened: Mutex<Vec<(Timestamp, String)>>,
     /// What the relay has done that can be seen from outside: octets read and written, and what it asked the store.
     steps: AtomicU64,
@@ -40,7 +42,7 @@ pub(super) struct WorldClock(pub(super) Arc<World>);
 
 impl Clock for WorldClock {
     fn now(&self) -> Timestamp {
-        self.0.now()
+        self.0.relay_now()
     }
 }
 
@@ -49,6 +51,7 @@ impl World {
         Arc::new(Self {
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             begun: Mutex::new((BEGIN, None)),
+            clock: Mutex::default(),
             happened: Mutex::default(),
             steps: AtomicU64::new(0),
             dies_at: AtomicU64::new(u64::MAX),
@@ -66,10 +69,22 @@ impl World {
         by.map_or(at, |begun| at.plus(begun.elapsed()))
     }
 
+    /// By the relay's clock.
+    pub(super) fn relay_now(&self) -> Timestamp {
+        Timestamp(self.now().0.saturating_add_signed(held(&self.clock).0))
+    }
+
+    /// While the relay is away the next time. A running relay does not heed the system's clock.
+    pub(super) fn clock_will_be_set(&self, by_seconds: i64) {
+        held(&self.clock).1 += 1_000 * by_seconds;
+    }
+
     /// A program begins, within its runtime, so long after the last one has ended.
     pub(super) fn program_begins(&self, after: Duration) {
         let mut begun = held(&self.begun);
         *begun = (begun.0.plus(after), Some(Instant::now()));
+        let mut clock = held(&self.clock);
+        *clock = (clock.0 + clock.1, 0);
         self.dies_at.store(u64::MAX, SeqCst);
         self.dead.store(false, SeqCst);
     }
@@ -136,7 +151,7 @@ impl World {
     }
 }
 
-/// Nobody panics while holding one of these.
+/// Whoever has panicked while holding one has changed nothing by halves.
 pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap()
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
