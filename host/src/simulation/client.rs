@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
-use super::RELAY;
+use super::net::Net;
 use super::operators::{Mail, Operators, hosts};
 use super::story::Way;
-use super::wire::{End, Net};
+use super::wire::End;
 
 /// What came of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,45 +27,88 @@ pub(super) enum Heard {
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Says what stands at this place of an operator's outbox.
-pub(super) async fn say(operators: Arc<Operators>, net: Arc<Net>, letter: char, place: usize) {
-    let mail = operators.with(letter, |operator| operator.outbox[place].clone());
-    let mut whole = false;
-    let heard = match try_to_say(&net, letter, &mail, &mut whole).await {
-        Ok(heard) => heard,
-        Err(_) => Heard::Lost { whole },
-    };
-    operators.heard(letter, place, heard);
+type Talk = BufReader<End>;
+
+/// Says what stands at these places of an operator's outbox, one after the other over one connection, as long as it lasts.
+pub(super) async fn say(operators: Arc<Operators>, net: Arc<Net>, letter: char, places: Vec<usize>) {
+    let mut talk = None;
+    for place in places {
+        let mail = operators.with(letter, |operator| operator.outbox[place].clone());
+        let mut whole = false;
+        let heard = match try_to_say(&net, letter, &mail, (&mut talk, &mut whole)).await {
+            Ok(heard) => heard,
+            Err(_) => {
+                talk = None;
+                Heard::Lost { whole }
+            }
+        };
+        if !matches!(heard, Heard::Taken(_)) {
+            talk = reset(talk).await;
+        }
+        operators.heard(letter, place, heard);
+    }
+    if let Some(mut talk) = talk {
+        let _ = talk.get_mut().write_all(b"QUIT\r\n").await;
+    }
 }
 
-async fn try_to_say(net: &Net, letter: char, mail: &Mail, whole: &mut bool) -> io::Result<Heard> {
-    let opening = timeout(PATIENCE, net.open(hosts(letter)[0], RELAY, false));
+/// The connection between two messages, if it is still good for one.
+async fn reset(talk: Option<Talk>) -> Option<Talk> {
+    let mut talk = talk?;
+    let code = ask(&mut talk, "RSET\r\n").await;
+    code.is_ok_and(|code| code == 250).then_some(talk)
+}
+
+async fn try_to_say(
+    net: &Net,
+    letter: char,
+    mail: &Mail,
+    (open, whole): (&mut Option<Talk>, &mut bool),
+) -> io::Result<Heard> {
+    let mut talk = match open.take() {
+        Some(talk) => talk,
+        None => match greeted(net, letter).await? {
+            Ok(talk) => talk,
+            Err(code) => return Ok(judged(code)),
+        },
+    };
+    let heard = transaction(&mut talk, mail, whole).await?;
+    *open = Some(talk);
+    Ok(heard)
+}
+
+/// A connection behind EHLO; or the code of a relay that has no time.
+async fn greeted(net: &Net, letter: char) -> io::Result<Result<Talk, u16>> {
+    let opening = timeout(PATIENCE, net.open(hosts(letter)[0], net.relay(), None));
     let end = opening.await.map_err(io::Error::other)??;
     let mut talk = BufReader::new(end);
     let greeting = reply(&mut talk).await?;
     if greeting != 220 {
-        return Ok(judged(greeting));
+        return Ok(Err(greeting));
     }
     ask(&mut talk, "EHLO mms.example\r\n").await?;
-    let taken = match envelope(&mut talk, mail).await? {
+    Ok(Ok(talk))
+}
+
+async fn transaction(talk: &mut Talk, mail: &Mail, whole: &mut bool) -> io::Result<Heard> {
+    let taken = match envelope(talk, mail).await? {
         Ok(taken) => taken,
         Err(code) => return Ok(judged(code)),
     };
     let code = match mail.way {
-        Way::Plain | Way::Grouped => content(&mut talk, &mail.octets, whole).await?,
-        Way::Chunks(size) => chunks(&mut talk, &mail.octets, size, whole).await?,
+        Way::Plain | Way::Grouped => content(talk, &mail.octets, whole).await?,
+        Way::Chunks(size) => chunks(talk, &mail.octets, size, whole).await?,
     };
     if code != 250 {
         // Whoever said so has not taken it.
         *whole = false;
         return Ok(judged(code));
     }
-    let _ = talk.get_mut().write_all(b"QUIT\r\n").await;
     Ok(Heard::Taken(taken))
 }
 
 /// The recipients that were accepted, once the message may follow; or the code that says why it may not.
-async fn envelope(talk: &mut BufReader<End>, mail: &Mail) -> io::Result<Result<Vec<String>, u16>> {
+async fn envelope(talk: &mut Talk, mail: &Mail) -> io::Result<Result<Vec<String>, u16>> {
     let mut commands = vec![format!("MAIL FROM:<{}>\r\n", mail.from.clone().unwrap_or_default())];
     commands.extend(mail.to.iter().map(|to| format!("RCPT TO:<{to}>\r\n")));
     if !matches!(mail.way, Way::Chunks(_)) {
@@ -102,7 +145,7 @@ async fn envelope(talk: &mut BufReader<End>, mail: &Mail) -> io::Result<Result<V
 }
 
 /// Behind DATA.
-async fn content(talk: &mut BufReader<End>, octets: &str, whole: &mut bool) -> io::Result<u16> {
+async fn content(talk: &mut Talk, octets: &str, whole: &mut bool) -> io::Result<u16> {
     let stuffed: String = octets
         .split_inclusive("\r\n")
         .map(|line| {
@@ -120,7 +163,7 @@ async fn content(talk: &mut BufReader<End>, octets: &str, whole: &mut bool) -> i
 }
 
 /// By BDAT (RFC 3030). The last line has no end: the relay gives it one.
-async fn chunks(talk: &mut BufReader<End>, octets: &str, size: usize, whole: &mut bool) -> io::Result<u16> {
+async fn chunks(talk: &mut Talk, octets: &str, size: usize, whole: &mut bool) -> io::Result<u16> {
     let octets = octets.strip_suffix("\r\n").unwrap_or(octets).as_bytes();
     let count = octets.len().div_ceil(size);
     for (place, chunk) in (1..).zip(octets.chunks(size)) {
@@ -145,12 +188,12 @@ fn judged(code: u16) -> Heard {
     }
 }
 
-async fn ask(talk: &mut BufReader<End>, question: &str) -> io::Result<u16> {
+async fn ask(talk: &mut Talk, question: &str) -> io::Result<u16> {
     talk.get_mut().write_all(question.as_bytes()).await?;
     reply(talk).await
 }
 
-async fn reply(talk: &mut BufReader<End>) -> io::Result<u16> {
+async fn reply(talk: &mut Talk) -> io::Result<u16> {
     loop {
         let mut line = String::new();
         let read = timeout(PATIENCE, talk.read_line(&mut line))

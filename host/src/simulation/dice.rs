@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::net::Away;
 use super::plugin::Whim;
 use super::story::{Act, Answers, Asks, Does, Expires, Letter, Stage, Story, Terms, Way, What};
-use super::wire::{Away, Breaks};
+use super::wire::Breaks;
 
 /// A seed's.
 pub(super) struct Dice(fastrand::Rng);
@@ -37,7 +38,18 @@ impl Dice {
             }
         }
         acts.sort_by_key(|act| act.at);
-        Story { seed, terms, acts }
+        let beside = self.0.u8(..5) == 0;
+        if beside {
+            // The clock of a machine beside is not set with it.
+            acts.retain(|act| !matches!(act.what, What::ClockIsSet(_)));
+        }
+        Story {
+            seed,
+            terms,
+            beside,
+            together: self.0.u8(..3) == 0,
+            acts,
+        }
     }
 
     fn below(&mut self, end: usize) -> usize {

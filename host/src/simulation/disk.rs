@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
-use super::world::{World, held};
+use super::world::{Life, World, held};
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
@@ -53,6 +53,7 @@ impl Disk {
 #[derive(Clone)]
 pub(super) struct Store {
     world: Arc<World>,
+    life: Arc<Life>,
     memory: Arc<MemorySpool>,
     writer: Arc<Mutex<()>>,
 }
@@ -65,9 +66,10 @@ enum Needs {
 }
 
 impl Store {
-    pub(super) fn new(world: &Arc<World>, memory: Arc<MemorySpool>) -> Arc<Self> {
+    pub(super) fn new(world: &Arc<World>, memory: Arc<MemorySpool>, life: &Arc<Life>) -> Arc<Self> {
         Arc::new(Self {
             world: Arc::clone(world),
+            life: Arc::clone(life),
             memory,
             writer: Arc::default(),
         })
@@ -82,13 +84,13 @@ impl Store {
         let store = self.clone();
         let writing = tokio::spawn(async move {
             let _turn = store.writer.lock().await;
-            store.world.next_step().await;
+            store.world.next_step(&store.life).await;
             let slow = held(&store.world.disk).slow;
             sleep(store.world.millis(if slow { 100..1_500 } else { 1..8 })).await;
             store.flush(needs)?;
-            store.world.next_step().await;
+            store.world.next_step(&store.life).await;
             let done = work(&store.world, &store.memory).await;
-            store.world.next_step().await;
+            store.world.next_step(&store.life).await;
             sleep(store.world.millis(0..2)).await;
             done
         });
@@ -116,7 +118,7 @@ impl Store {
 
     /// A look into it.
     async fn read(&self) -> Result<(), SpoolError> {
-        self.world.next_step().await;
+        self.world.next_step(&self.life).await;
         match held(&self.world.disk).is_failed(self.world.now()) {
             true => Err(SpoolError::Failed("it is being looked through".into())),
             false => Ok(()),
@@ -160,14 +162,18 @@ impl Space for Store {
 
 impl Leases for Store {
     fn give_back(&self, leased: Leased) {
-        if !self.world.is_dead() {
+        if !self.life.is_over() {
             self.memory.give_back(leased);
         }
     }
 
+    fn is_ours(&self, leased: Leased) -> bool {
+        self.memory.is_ours(leased)
+    }
+
     fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(async move {
-            self.world.next_step().await;
+            self.world.next_step(&self.life).await;
             self.memory.renew().await
         })
     }

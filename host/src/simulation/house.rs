@@ -12,12 +12,12 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::disk::Store;
+use super::net::{Net, Outward};
 use super::operators::hosts;
 use super::plugin::PlugIn;
 use super::story::Terms as Agreed;
-use super::wire::Net;
-use super::world::{World, WorldClock, held};
-use super::{RELAY, operators::LETTERS};
+use super::world::{Life, World, WorldClock, held};
+use super::{Which, operators::LETTERS};
 use crate::assembly::{
     Certificates, Findings, Rooms, directory, intake_options, keep_leases, next_hops, peer_options, terms,
 };
@@ -110,8 +110,9 @@ impl Ground {
         }
     }
 
-    fn peers(&self, world: &Arc<World>, net: &Arc<Net>) -> Vec<PeerOptions> {
-        let names = Arc::new(Names(Arc::clone(world)));
+    fn peers(&self, world: &Arc<World>, net: &Arc<Net>, which: Which) -> Vec<PeerOptions> {
+        let names = Arc::new(Names(Arc::clone(world), world.life(which)));
+        let network = Arc::new(Outward::of(net, which));
         let simulated = |options: PeerOptions| PeerOptions {
             hosts: match options.name.as_str() {
                 "operator-c" => Hosts::Mx {
@@ -122,7 +123,7 @@ impl Ground {
                 _ => options.hosts,
             },
             addresses: Arc::clone(&names) as Arc<dyn Addresses>,
-            network: Arc::clone(net) as _,
+            network: Arc::clone(&network) as _,
             timeouts: TIMEOUTS,
             ..options
         };
@@ -131,7 +132,7 @@ impl Ground {
 }
 
 /// DNS knows operator C, and nobody else is asked for.
-struct Names(Arc<World>);
+struct Names(Arc<World>, Arc<Life>);
 
 impl Names {
     fn speak(&self) -> bool {
@@ -149,7 +150,7 @@ impl fmt::Debug for Names {
 impl Addresses for Names {
     fn of<'a>(&'a self, _: &'a str, _: Duration) -> crate::spool::BoxFuture<'a, Result<Vec<IpAddr>, String>> {
         Box::pin(async move {
-            self.0.next_step().await;
+            self.0.next_step(&self.1).await;
             match self.speak() {
                 true => Ok(hosts('c').iter().map(|host| host.ip()).collect()),
                 false => Err("nobody answers".into()),
@@ -161,7 +162,7 @@ impl Addresses for Names {
 impl MxRecords for Names {
     fn exchangers<'a>(&'a self, _: &'a str) -> crate::spool::BoxFuture<'a, Result<Exchangers, NoRecords>> {
         Box::pin(async move {
-            self.0.next_step().await;
+            self.0.next_step(&self.1).await;
             match self.speak() {
                 true => Ok(Exchangers {
                     names: vec![(10, "mx.c.example".into())],
@@ -188,6 +189,7 @@ pub(super) struct Program {
     pub(super) vitals: Arc<Vitals>,
     world: Arc<World>,
     net: Arc<Net>,
+    which: Which,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
     events: Standing,
@@ -196,10 +198,15 @@ pub(super) struct Program {
 }
 
 impl Program {
-    pub(super) async fn start(world: &Arc<World>, net: &Arc<Net>, memory: &Arc<Memory>, ground: &Ground) -> Self {
+    pub(super) async fn start(
+        (world, net): (&Arc<World>, &Arc<Net>),
+        memory: &Arc<Memory>,
+        ground: &Ground,
+        which: Which,
+    ) -> Self {
         let clock: SharedClock = Arc::new(WorldClock(Arc::clone(world)));
-        let memory = memory.relay(Node::default());
-        let store = Store::new(world, Arc::clone(&memory));
+        let memory = memory.relay(Node::new(which as u64).unwrap());
+        let store = Store::new(world, Arc::clone(&memory), &world.is_born(which));
         let facets = Facets {
             inbox: Arc::clone(&store) as _,
             queue: Arc::clone(&store) as _,
@@ -230,7 +237,7 @@ impl Program {
         let events = vitals.keep("outcomes", move || Arc::clone(&told).keep_telling(Arc::clone(&stored)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
         let queue = Arc::clone(&facets.queue);
-        let delivery = Delivery::start(ground.peers(world, net), queue, clock, outcomes, delivery_stops);
+        let delivery = Delivery::start(ground.peers(world, net, which), queue, clock, outcomes, delivery_stops);
         let relay = Relay::of(&ground.config, rooms, delivery, Arc::new(Nobody), Arc::default());
         let relay = Arc::new(relay);
         let (finishing, telling) = (Arc::clone(&relay), Arc::clone(&relay));
@@ -246,13 +253,19 @@ impl Program {
             certificates: Arc::new(NoCertificates),
         };
         let options = Arc::new(intake_options(&ground.config));
-        let listener = tokio::spawn(intake::serve(net.listen(RELAY), options, Arc::new(door), intake_stops));
+        let listener = tokio::spawn(intake::serve(
+            net.listen(which.address()),
+            options,
+            Arc::new(door),
+            intake_stops,
+        ));
         Self {
             relay,
             memory,
             vitals,
             world: Arc::clone(world),
             net: Arc::clone(net),
+            which,
             stop_intake,
             stop_delivery,
             events,
@@ -263,10 +276,18 @@ impl Program {
 
     /// As a reload of a running relay changes its peers.
     pub(super) fn reload(&self, ground: &Ground) {
-        self.relay.delivery.set_peers(ground.peers(&self.world, &self.net));
+        let peers = ground.peers(&self.world, &self.net, self.which);
+        self.relay.delivery.set_peers(peers);
         self.relay.directory.store(Arc::clone(&ground.directory));
         self.relay.transactions.agree(ground.terms.clone());
         self.relay.reloaded.notify_one();
+    }
+
+    /// Tasks that have died.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let mut troubles = self.vitals.troubles();
+        troubles.extend(self.relay.delivery.vitals().troubles());
+        troubles
     }
 
     pub(super) fn pause(&self, letter: char, until: Timestamp) {

@@ -41,16 +41,27 @@ impl Ending<'_> {
         for (id, entry) in &books.entries {
             let given_up = entry.lines.values().any(|line| line.ends.contains(&End::Expired));
             if given_up && !entry.letter().is_some_and(expires) {
-                wrong.push(format!("{} was given up, and nothing was in its way", named(*id, entry)));
+                wrong.push(format!(
+                    "{} was given up, and nothing was in its way",
+                    named(*id, entry)
+                ));
             }
         }
     }
 
     fn after_its_expiry(&self, books: &Books, operator: &Operator, wrong: &mut Vec<String>) {
         for taken in operator.taken.iter().filter(|taken| taken.seen.is_request()) {
-            let entry = taken.seen.id.parse().ok().and_then(|id: MessageId| books.entries.get(&id));
+            let entry = taken
+                .seen
+                .id
+                .parse()
+                .ok()
+                .and_then(|id: MessageId| books.entries.get(&id));
             let Some(entry) = entry else { continue };
-            let letter = self.story.letters().find(|letter| entry.letter() == Some(letter.number));
+            let letter = self
+                .story
+                .letters()
+                .find(|letter| entry.letter() == Some(letter.number));
             let expires = letter.and_then(|letter| letter.expires).map(|expires| expires.at());
             // What is useless when it comes already was not meant so.
             let expires = expires.filter(|expires| entry.at < *expires);
@@ -69,7 +80,9 @@ impl Ending<'_> {
         let by = operator.letter.to_ascii_uppercase();
         for refused in operator.refused.iter().filter(|refused| refused.was_heard()) {
             let same = |taken: &&Taken| {
-                taken.seen.id == refused.seen.id && taken.at > refused.at && taken.to.iter().any(|to| refused.to.contains(to))
+                taken.seen.id == refused.seen.id
+                    && taken.at > refused.at
+                    && taken.to.iter().any(|to| refused.to.contains(to))
             };
             let again = operator.taken.iter().find(same);
             if again.is_some_and(|again| !books.disturbed_between(refused.at, again.at)) {
@@ -86,13 +99,18 @@ impl Ending<'_> {
         });
         let pauses: Vec<_> = pauses.collect();
         let [(from, lasts)] = pauses[..] else { return };
+        if self.story.beside {
+            return;
+        }
         let delays = |what: &What| {
             !matches!(what, What::Pauses { .. }) && gets_in_the_way(what) || matches!(what, What::Killed { .. })
         };
         if self.story.acts.iter().any(|act| delays(&act.what)) {
             return;
         }
-        let until = books.healed.map_or(from.plus(lasts), |healed| healed.min(from.plus(lasts)));
+        let until = books
+            .healed
+            .map_or(from.plus(lasts), |healed| healed.min(from.plus(lasts)));
         let sent = operator.taken.iter().find(|taken| {
             let begun = taken.begun;
             begun > from.plus(HEEDED) && begun < until && !books.started_between(from, begun)
@@ -113,12 +131,16 @@ impl Ending<'_> {
             return;
         }
         for (id, entry) in &books.entries {
-            let is_copy = |other: &Entry| other.seen.message == entry.seen.message && other.seen.kind == entry.seen.kind;
+            let is_copy =
+                |other: &Entry| other.seen.message == entry.seen.message && other.seen.kind == entry.seen.kind;
             let copies = books.entries.values().filter(|other| is_copy(other)).count();
             let discarded = entry.lines.values().any(|line| line.ends.contains(&End::Discarded));
             // Of a request that came before, what was sent then is not sent again.
             if discarded && copies == 1 {
-                wrong.push(format!("{} counts as discarded, and nobody discarded it", named(*id, entry)));
+                wrong.push(format!(
+                    "{} counts as discarded, and nobody discarded it",
+                    named(*id, entry)
+                ));
             }
         }
     }
@@ -131,11 +153,18 @@ impl Ending<'_> {
         };
         let left = self.store.list(&filter).unwrap();
         for awaiting in left.iter().filter(|entry| entry.state == QueueState::Awaiting) {
-            wrong.push(format!("{} is kept, and nobody waits for its answer", awaiting.id.message()));
+            wrong.push(format!(
+                "{} is kept, and nobody waits for its answer",
+                awaiting.id.message()
+            ));
         }
         let needed: BTreeSet<MessageId> = left.iter().map(|entry| entry.id.message()).collect();
         if self.messages != needed.len() {
-            let text = format!("{} messages are stored, and {} of them are needed", self.messages, needed.len());
+            let text = format!(
+                "{} messages are stored, and {} of them are needed",
+                self.messages,
+                needed.len()
+            );
             wrong.push(text);
         }
     }

@@ -151,7 +151,9 @@ impl Expires {
     /// In the time of whoever writes it.
     fn field(self) -> String {
         let zone = TimeZone::fixed(Offset::constant(self.east));
-        let at = jiff::Timestamp::from_millisecond(self.at().0 as i64).unwrap().to_zoned(zone);
+        let at = jiff::Timestamp::from_millisecond(self.at().0 as i64)
+            .unwrap()
+            .to_zoned(zone);
         format!("X-Mms-Expiry: {}\r\n", at.strftime("%a, %d %b %Y %H:%M:%S %z"))
     }
 }

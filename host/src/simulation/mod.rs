@@ -2,7 +2,7 @@
 //!
 //! Everything of a running relay that a message meets is here as it is in the product: listener, sessions, the chain's order,
 //! routing, transactions, delivery, the tasks that go on all the time. What the product is given from outside is simulated:
-//! time ([`world`]: Tokio's clock, which jumps to whatever is due next), the network ([`wire`]), the disk ([`disk`]), DNS and
+//! time ([`world`]: Tokio's clock, which jumps to whatever is due next), the network ([`net`], [`wire`]), the disk ([`disk`]), DNS and
 //! the rooms' wiring ([`house`]), plug-ins ([`plugin`]), and the operators around the relay ([`operators`]: [`server`],
 //! [`client`]).
 //!
@@ -22,6 +22,7 @@ mod house;
 mod late;
 mod log;
 mod mail;
+mod net;
 mod operators;
 mod play;
 mod plugin;
@@ -35,7 +36,30 @@ mod wire;
 mod words;
 mod world;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Where the relay listens, and comes from.
-const RELAY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 100)), 25);
+/// Which of two relays on one store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    /// The one that is killed, stopped and paused.
+    First,
+    /// One that only works, beside it.
+    Second,
+}
+
+impl Which {
+    /// Where it listens, and comes from.
+    const fn address(self) -> SocketAddr {
+        let last = match self {
+            Self::First => 100,
+            Self::Second => 101,
+        };
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), 25)
+    }
+
+    /// The one that listens there.
+    fn at(address: SocketAddr) -> Option<Self> {
+        let both = [Self::First, Self::Second];
+        both.into_iter().find(|which| which.address() == address)
+    }
+}

@@ -9,14 +9,17 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::mail::{self, Seen};
+use super::net::Net;
 use super::story::{Answers, Does, Letter, Stage, Way};
-use super::wire::{Net, Trail};
+use super::wire::Trail;
 use super::world::{World, held};
 use super::{client, server};
 use crate::message::Timestamp;
 
 pub(super) struct Operators {
     pub(super) world: Arc<World>,
+    /// What is due at one time is said over one connection.
+    together: bool,
     each: Mutex<Vec<Operator>>,
     /// Something may have to be said.
     said: Notify,
@@ -112,7 +115,7 @@ const AGAIN: Duration = Duration::from_secs(15);
 const MOST_TRIES: u32 = 40;
 
 impl Operators {
-    pub(super) fn new(world: &Arc<World>) -> Arc<Self> {
+    pub(super) fn new(world: &Arc<World>, together: bool) -> Arc<Self> {
         let operator = |letter| Operator {
             letter,
             rules: VecDeque::new(),
@@ -124,6 +127,7 @@ impl Operators {
         };
         Arc::new(Self {
             world: Arc::clone(world),
+            together,
             each: Mutex::new(LETTERS.map(operator).into()),
             said: Notify::new(),
         })
@@ -149,7 +153,7 @@ impl Operators {
         tokio::spawn(Arc::clone(self).speak(Arc::clone(net)));
     }
 
-    /// Says what is due, each message over a connection of its own.
+    /// Says what is due.
     async fn speak(self: Arc<Self>, net: Arc<Net>) {
         loop {
             let now = self.world.now();
@@ -167,8 +171,10 @@ impl Operators {
                     }
                 }
             }
-            for (letter, place) in due {
-                tokio::spawn(client::say(Arc::clone(&self), Arc::clone(&net), letter, place));
+            let same = |one: &(char, usize), other: &(char, usize)| self.together && one.0 == other.0;
+            for due in due.chunk_by(same) {
+                let places = due.iter().map(|(_, place)| *place).collect();
+                tokio::spawn(client::say(Arc::clone(&self), Arc::clone(&net), due[0].0, places));
             }
             let wait = next.map_or(super::wire::FOR_EVER, |next| next.since(self.world.now()));
             tokio::select! {

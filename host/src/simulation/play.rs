@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::sleep;
 
+use super::Which;
 use super::check::Ending;
 use super::house::{Ground, Program};
 use super::log::Log;
+use super::net::Net;
 use super::operators::{LETTERS, Operators, hosts};
 use super::story::{Story, Terms, What};
-use super::wire::Net;
 use super::world::{BEGIN, World, WorldClock, held};
 use crate::message::{PeerName, Timestamp};
 use crate::spool::memory::{Memory, MemorySpool};
@@ -68,7 +69,7 @@ pub(super) fn play_in(story: &Story, prepare: impl FnOnce(&World)) -> Played {
     let told = Arc::clone(&world);
     let stage = Stage {
         story,
-        operators: Operators::new(&world),
+        operators: Operators::new(&world, story.together),
         memory: Memory::new(Arc::new(WorldClock(Arc::clone(&world)))),
         world,
         done: 0,
@@ -129,24 +130,48 @@ impl Stage<'_> {
         }
     }
 
-    /// From a start of the relay to its end.
+    /// From a start of the relay to its end; or, where another one works beside it, to the end of the story.
     async fn life(&mut self, after: Duration) -> (Ended, Arc<MemorySpool>) {
         self.world.program_begins(after);
-        self.world.happens("the relay starts");
-        held(&self.world.books).started.push(self.world.now());
-        let net = Net::new(&self.world);
+        let (world, net) = (Arc::clone(&self.world), Net::new(&self.world, self.story.beside));
         self.operators.go_on(&net);
-        let ground = Ground::of(self.terms);
-        let program = Program::start(&self.world, &net, &self.memory, ground).await;
-        let store = Arc::clone(&program.memory);
-        let world = Arc::clone(&self.world);
-        let ended = tokio::select! {
-            biased;
-            () = world.died.notified() => Ended::Killed,
-            ended = self.act(program) => ended,
+        let beside = match self.story.beside {
+            true => Some(self.start(&net, Which::Second).await),
+            false => None,
         };
-        world.program_ends();
-        (ended, store)
+        loop {
+            world.happens("the relay starts");
+            held(&world.books).started.push(world.now());
+            let program = self.start(&net, Which::First).await;
+            let store = Arc::clone(&program.memory);
+            let ended = tokio::select! {
+                biased;
+                () = world.died.notified() => Ended::Killed,
+                ended = self.act(program) => ended,
+            };
+            let away = match ended {
+                Ended::Stopped(away) if beside.is_some() => away,
+                Ended::Killed if beside.is_some() => self.away,
+                ended => {
+                    if let Some(beside) = beside {
+                        self.complaints.extend(beside.troubles());
+                        self.drain(beside).await;
+                    }
+                    world.program_ends();
+                    return (ended, store);
+                }
+            };
+            world.is_over(Which::First);
+            held(&world.books).disturbed.push(world.now());
+            net.forget(Which::First.address());
+            sleep(away).await;
+            // Its new life ends the old one.
+            crate::spool::Spool::close(&*store).await;
+        }
+    }
+
+    async fn start(&self, net: &Arc<Net>, which: Which) -> Program {
+        Program::start((&self.world, net), &self.memory, Ground::of(self.terms), which).await
     }
 
     async fn act(&mut self, program: Program) -> Ended {
@@ -323,14 +348,7 @@ impl Stage<'_> {
             self.complaints
                 .push(format!("{leases} leases are held, and nobody works on anything"));
         }
-        for why in program
-            .vitals
-            .troubles()
-            .into_iter()
-            .chain(program.relay.delivery.vitals().troubles())
-        {
-            self.complaints.push(why);
-        }
+        self.complaints.extend(program.troubles());
     }
 
     async fn left_to_do(&self, program: &Program) -> Option<String> {

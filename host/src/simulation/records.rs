@@ -82,7 +82,10 @@ impl Ending<'_> {
         let records = self.store.records(&StreamName::CHARGING, 0, usize::MAX).unwrap();
         for letter in self.story.letters() {
             for by in ["operator-b", "operator-c"] {
-                let letters = books.entries.values().filter(|entry| entry.letter() == Some(letter.number));
+                let letters = books
+                    .entries
+                    .values()
+                    .filter(|entry| entry.letter() == Some(letter.number));
                 let asked: usize = letters
                     .map(|entry| entry.lines.iter().filter(|(_, line)| line.to.as_deref() == Some(by)))
                     .map(|lines| lines.map(|((ordinal, _), _)| ordinal).collect::<BTreeSet<_>>().len())

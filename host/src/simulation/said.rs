@@ -59,7 +59,10 @@ impl Ending<'_> {
                 continue;
             };
             if seen.transaction != format!("\"t{number}@mms.a.example\"") {
-                let text = format!("letter {number} was answered as {}, which A never said", seen.transaction);
+                let text = format!(
+                    "letter {number} was answered as {}, which A never said",
+                    seen.transaction
+                );
                 wrong.push(text);
             }
             let entry = seen.id.parse().ok().and_then(|id: MessageId| books.entries.get(&id));
@@ -90,14 +93,20 @@ impl Ending<'_> {
             };
             let peer = format!("operator-{}", asked.letter);
             let carries = |entry: &Entry| {
-                entry.seen.is_answer_to_read_reply() && entry.seen.transaction == seen.transaction && entry.goes_to(&peer)
+                entry.seen.is_answer_to_read_reply()
+                    && entry.seen.transaction == seen.transaction
+                    && entry.goes_to(&peer)
             };
             if !books.entries.values().any(carries) {
                 wrong.push(format!("the answer to {} went nowhere", seen.transaction));
             }
         }
         for operator in operators {
-            for taken in operator.taken.iter().filter(|taken| taken.seen.is_answer_to_read_reply()) {
+            for taken in operator
+                .taken
+                .iter()
+                .filter(|taken| taken.seen.is_answer_to_read_reply())
+            {
                 let id = &taken.seen.transaction;
                 if !operator.outbox.iter().any(|mail| mail.octets.contains(id.as_str())) {
                     wrong.push(format!("a read reply was answered as {id}, which nobody said"));
@@ -141,9 +150,10 @@ fn told<'a>(books: &'a Books, letter: &'a Letter) -> Option<Told<'a>> {
     if is_dropped || entry.refused || entry.held {
         return None;
     }
-    let own = books.entries.values().filter(|told| {
-        told.source == Source::Relay && told.is_about(letter.number) && told.goes_to("operator-a")
-    });
+    let own = books
+        .entries
+        .values()
+        .filter(|told| told.source == Source::Relay && told.is_about(letter.number) && told.goes_to("operator-a"));
     let own = own.collect();
     Some(Told { letter, entry, own })
 }
@@ -171,9 +181,10 @@ fn told_right(told: &Told<'_>, wrong: &mut Vec<String>) {
 /// Of a letter that was answered.
 fn answered_again(books: &Books, letter: &Letter, wrong: &mut Vec<String>) {
     let number = letter.number;
-    let about = books.entries.values().filter(|entry| {
-        entry.seen.is_response() && entry.is_about(number) && entry.goes_to("operator-a")
-    });
+    let about = books
+        .entries
+        .values()
+        .filter(|entry| entry.seen.is_response() && entry.is_about(number) && entry.goes_to("operator-a"));
     let answers: Vec<_> = about.map(|entry| entry.at).collect();
     let copies = books.entries.values().filter(|entry| entry.letter() == Some(number));
     for copy in copies {

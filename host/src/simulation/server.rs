@@ -8,9 +8,10 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::sleep;
 
 use super::mail::Seen;
+use super::net::Listener;
 use super::operators::{Operators, Taken};
 use super::story::{Does, Stage};
-use super::wire::{End, FOR_EVER, Listener};
+use super::wire::{End, FOR_EVER};
 use crate::message::Timestamp;
 
 pub(super) async fn serve(operators: Arc<Operators>, letter: char, host: SocketAddr, listener: Arc<Listener>) {

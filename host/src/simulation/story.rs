@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use super::dice::Dice;
+use super::net::Away;
 use super::plugin::Whim;
-use super::wire::{Away, Breaks};
+use super::wire::Breaks;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Story {
     pub(super) seed: u64,
     pub(super) terms: Terms,
+    /// Another relay works on the same store.
+    pub(super) beside: bool,
+    /// Operators say what they have to say at one time over one connection.
+    pub(super) together: bool,
     /// In their order.
     pub(super) acts: Vec<Act>,
 }
@@ -181,6 +186,8 @@ impl Story {
 
     /// Without a part of the world, by its name: to see what that part is good for.
     pub(super) fn without(mut self, part: &str) -> Self {
+        self.beside &= part != "two relays";
+        self.together &= part != "several at a time";
         self.acts.retain(|act| match act.what {
             What::Meddles(_) => part != "meddling",
             What::Unsettled(_) => part != "unsettled",
@@ -216,6 +223,18 @@ impl Story {
     /// Stories that are shorter, the shortest first: without a part of its acts.
     pub(super) fn shorter(&self) -> Vec<Self> {
         let mut shorter = Vec::new();
+        if self.beside {
+            shorter.push(Self {
+                beside: false,
+                ..self.clone()
+            });
+        }
+        if self.together {
+            shorter.push(Self {
+                together: false,
+                ..self.clone()
+            });
+        }
         let count = self.acts.len();
         let mut size = count.div_ceil(2);
         while size > 0 {

@@ -145,6 +145,8 @@ fn story(acts: Vec<(u64, What)>) -> Story {
     Story {
         seed: 7,
         terms: Terms::Transparent,
+        beside: false,
+        together: false,
         acts: acts.into_iter().map(act).collect(),
     }
 }

@@ -1,44 +1,18 @@
-//! The network: connections that take their time, deliver octets in pieces of any size, and break wherever a story says so.
+//! Connections: they take their time, deliver octets in pieces of any size, and break wherever a story says so.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{Mutex as Fair, mpsc};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::world::{World, held};
-use crate::delivery::{Network, Transport};
-use crate::intake::{Arrived, Descriptors, Listen};
-use crate::message::Timestamp;
-use crate::spool::BoxFuture;
-
-/// What happens to connections that are opened now.
-#[derive(Debug, Default)]
-pub(super) struct Weather {
-    pub(super) slow: bool,
-    /// Octets come in pieces of any size.
-    pub(super) choppy: bool,
-    /// Each of the next ones ends like this, when so many octets have gone in one direction.
-    pub(super) ends: VecDeque<(SocketAddr, Breaks)>,
-    /// Hosts that cannot be reached now, and whether they say so.
-    pub(super) away: Vec<(SocketAddr, Away, Timestamp)>,
-    /// Until then DNS says nothing.
-    pub(super) no_names_until: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Away {
-    Refuses,
-    Silent,
-}
+use super::world::{Life, World, held};
+use crate::delivery::Transport;
 
 /// How a connection ends before its time, by octets from whoever opened it or to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +51,8 @@ pub(super) struct End {
     world: Arc<World>,
     /// The lane that it writes to.
     writes: usize,
-    /// Whether the relay holds it.
-    ours: bool,
+    /// The relay that holds it, if one does.
+    ours: Option<Arc<Life>>,
     choppy: bool,
     slow: bool,
     timer: Option<Pin<Box<Sleep>>>,
@@ -99,132 +73,38 @@ impl Trail {
     }
 }
 
-/// The hosts of the world that listen.
-pub(super) struct Net {
-    world: Arc<World>,
-    hosts: Mutex<Vec<(SocketAddr, mpsc::UnboundedSender<Connected>)>>,
-    opened: AtomicU64,
-}
-
-/// A host's end of a new connection, and who connects.
-type Connected = (End, SocketAddr);
-
-/// Where a host takes connections.
-pub(super) struct Listener(Fair<mpsc::UnboundedReceiver<Connected>>);
-
-impl fmt::Debug for Net {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the simulated network")
-    }
-}
-
 impl fmt::Debug for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a simulated connection")
     }
 }
 
-impl Net {
-    pub(super) fn new(world: &Arc<World>) -> Arc<Self> {
-        Arc::new(Self {
-            world: Arc::clone(world),
-            hosts: Mutex::default(),
-            opened: AtomicU64::new(0),
-        })
+/// A new connection: the end of whoever opens it, and the other one.
+pub(super) fn laid(world: &Arc<World>, breaks: Option<Breaks>, (choppy, slow): (bool, bool)) -> (End, End) {
+    let mut line = Line::default();
+    if let Some(breaks) = breaks {
+        line.lanes[usize::from(!breaks.onward)].breaks = Some(breaks.after);
+        line.unheard = breaks.unheard;
     }
-
-    pub(super) fn listen(&self, at: SocketAddr) -> Arc<Listener> {
-        let (give, take) = mpsc::unbounded_channel();
-        let mut hosts = held(&self.hosts);
-        hosts.retain(|(host, _)| *host != at);
-        hosts.push((at, give));
-        Arc::new(Listener(Fair::new(take)))
-    }
-
-    /// Opens a connection from `from`; `ours`: the relay does.
-    pub(super) async fn open(&self, from: SocketAddr, to: SocketAddr, ours: bool) -> io::Result<End> {
-        let (away, slow, choppy) = {
-            let weather = held(&self.world.weather);
-            let now = self.world.now();
-            let away = weather.away.iter().find(|(host, _, until)| *host == to && *until > now);
-            let away = away.map(|(_, how, _)| *how);
-            (away, weather.slow, weather.choppy)
-        };
-        sleep(self.world.millis(1..5)).await;
-        match away {
-            Some(Away::Refuses) => return Err(io::ErrorKind::ConnectionRefused.into()),
-            Some(Away::Silent) => std::future::pending().await,
-            None => {}
-        }
-        let far = if ours { to } else { from };
-        let breaks = {
-            let mut weather = held(&self.world.weather);
-            let place = weather.ends.iter().position(|(host, _)| host.ip() == far.ip());
-            place.and_then(|place| weather.ends.remove(place)).map(|(_, how)| how)
-        };
-        let mut line = Line::default();
-        if let Some(breaks) = breaks {
-            line.lanes[usize::from(!breaks.onward)].breaks = Some(breaks.after);
-            line.unheard = breaks.unheard;
-        }
-        let line = Arc::new(Mutex::new(line));
-        let end = |writes, ours| End {
-            line: Arc::clone(&line),
-            world: Arc::clone(&self.world),
-            writes,
-            ours,
-            choppy,
-            slow,
-            timer: None,
-        };
-        let host = held(&self.hosts)
-            .iter()
-            .find(|(host, _)| *host == to)
-            .map(|(_, give)| give.clone());
-        let number = self.opened.fetch_add(1, SeqCst);
-        let from = SocketAddr::new(from.ip(), 10_000 + (number % 50_000) as u16);
-        match host.map(|give| give.send((end(1, !ours), from))) {
-            Some(Ok(())) => Ok(end(0, ours)),
-            _ => Err(io::ErrorKind::ConnectionRefused.into()),
-        }
-    }
-}
-
-impl Network for Net {
-    fn connect<'a>(&'a self, addresses: &'a [SocketAddr]) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
-        Box::pin(async move {
-            self.world.next_step().await;
-            let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-            for address in addresses {
-                match self.open(super::RELAY, *address, true).await {
-                    Ok(end) => return Ok(Box::new(end) as Box<dyn Transport>),
-                    Err(error) => last = error,
-                }
-            }
-            Err(last)
-        })
-    }
-}
-
-impl Listener {
-    pub(super) async fn next(&self) -> Option<(End, SocketAddr)> {
-        self.0.lock().await.recv().await
-    }
-}
-
-impl Listen for Listener {
-    type Stream = End;
-
-    async fn accept(&self) -> io::Result<Arrived<End>> {
-        let Some((stream, remote)) = self.next().await else {
-            return std::future::pending().await;
-        };
-        let behind = Descriptors::Enough;
-        Ok(Arrived { stream, remote, behind })
-    }
+    let line = Arc::new(Mutex::new(line));
+    let end = |writes| End {
+        line: Arc::clone(&line),
+        world: Arc::clone(world),
+        writes,
+        ours: None,
+        choppy,
+        slow,
+        timer: None,
+    };
+    (end(0), end(1))
 }
 
 impl End {
+    pub(super) fn held_by(mut self, ours: Option<Arc<Life>>) -> Self {
+        self.ours = ours;
+        self
+    }
+
     /// Of what has been written so far.
     pub(super) fn trail(&self) -> Trail {
         Trail {
@@ -234,8 +114,13 @@ impl End {
         }
     }
 
+    /// Whether whoever holds it does something with it.
+    fn steps(&self) -> bool {
+        self.ours.as_ref().is_none_or(|life| self.world.step(life))
+    }
+
     fn lives(&self) -> bool {
-        !self.ours || !self.world.is_dead()
+        self.ours.as_ref().is_none_or(|life| !life.is_over())
     }
 }
 
@@ -275,7 +160,7 @@ impl AsyncRead for End {
                 match lane.pieces.front() {
                     Some((due, _)) if *due > Instant::now() => *due,
                     Some(_) => {
-                        if this.ours && !this.world.step() {
+                        if !this.steps() {
                             return Poll::Pending;
                         }
                         let (due, mut piece) = lane.pieces.pop_front().unwrap();
@@ -311,7 +196,7 @@ impl AsyncRead for End {
 impl AsyncWrite for End {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if !this.lives() || this.ours && !this.world.step() {
+        if !this.lives() || !this.steps() {
             return Poll::Pending;
         }
         let take = match this.choppy && octets.len() > 1 {

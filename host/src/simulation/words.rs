@@ -8,6 +8,15 @@ use super::story::{Letter, Story, Way, What};
 impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Operator A and the relay have agreed on: {:?}.", self.terms)?;
+        if self.beside {
+            writeln!(f, "Another relay works on the same store.")?;
+        }
+        if self.together {
+            writeln!(
+                f,
+                "Operators say what they have to say at one time over one connection."
+            )?;
+        }
         for act in &self.acts {
             writeln!(f, "{:>9.3} s  {}", act.at.as_secs_f64(), act.what)?;
         }

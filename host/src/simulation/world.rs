@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::Which;
 use super::books::Books;
 use super::disk::Disk;
+use super::net::Weather;
 use super::plugin::Whims;
-use super::wire::Weather;
 use crate::clock::Clock;
 use crate::message::Timestamp;
 
@@ -26,15 +27,37 @@ pub(super) struct World {
     /// By how much the relay's clock is ahead, in milliseconds, and by how much more it will be when the relay starts next.
     clock: Mutex<(i64, i64)>,
     happened: Mutex<Vec<(Timestamp, String)>>,
-    /// What the relay has done that can be seen from outside: octets read and written, and what it asked the store.
-    steps: AtomicU64,
-    dies_at: AtomicU64,
-    dead: AtomicBool,
+    lives: Mutex<[Arc<Life>; 2]>,
+    /// The first relay has died.
     pub(super) died: Notify,
     pub(super) weather: Mutex<Weather>,
     pub(super) disk: Mutex<Disk>,
     pub(super) whims: Mutex<Whims>,
     pub(super) books: Mutex<Books>,
+}
+
+/// One life of a relay, from a start to its end. What a relay had begun when it was killed never goes on.
+pub(super) struct Life {
+    /// What it has done that can be seen from outside: octets read and written, and what it asked the store.
+    steps: AtomicU64,
+    dies_at: AtomicU64,
+    dead: AtomicBool,
+}
+
+impl Life {
+    pub(super) fn is_over(&self) -> bool {
+        self.dead.load(SeqCst)
+    }
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self {
+            steps: AtomicU64::new(0),
+            dies_at: AtomicU64::new(u64::MAX),
+            dead: AtomicBool::new(false),
+        }
+    }
 }
 
 /// The relay's clock: Tokio's, which jumps to whatever is due next, and goes on where the program before it ended.
@@ -53,9 +76,7 @@ impl World {
             begun: Mutex::new((BEGIN, None)),
             clock: Mutex::default(),
             happened: Mutex::default(),
-            steps: AtomicU64::new(0),
-            dies_at: AtomicU64::new(u64::MAX),
-            dead: AtomicBool::new(false),
+            lives: Default::default(),
             died: Notify::new(),
             weather: Mutex::default(),
             disk: Mutex::default(),
@@ -85,15 +106,31 @@ impl World {
         *begun = (begun.0.plus(after), Some(Instant::now()));
         let mut clock = held(&self.clock);
         *clock = (clock.0 + clock.1, 0);
-        self.dies_at.store(u64::MAX, SeqCst);
-        self.dead.store(false, SeqCst);
+    }
+
+    /// A relay starts.
+    pub(super) fn is_born(&self, which: Which) -> Arc<Life> {
+        let life = Arc::<Life>::default();
+        held(&self.lives)[which as usize] = Arc::clone(&life);
+        life
+    }
+
+    /// It does nothing more, whatever it had begun.
+    pub(super) fn is_over(&self, which: Which) {
+        self.life(which).dead.store(true, SeqCst);
+    }
+
+    /// The last one that began.
+    pub(super) fn life(&self, which: Which) -> Arc<Life> {
+        Arc::clone(&held(&self.lives)[which as usize])
     }
 
     /// To be called within the runtime of the program that ends.
     pub(super) fn program_ends(&self) {
         let now = self.now();
         *held(&self.begun) = (now, None);
-        self.dead.store(true, SeqCst);
+        self.is_over(Which::First);
+        self.is_over(Which::Second);
     }
 
     pub(super) fn happens(&self, what: impl Into<String>) {
@@ -111,19 +148,20 @@ impl World {
         text
     }
 
-    /// The program dies when it has done so much more that can be seen.
+    /// The first relay dies when it has done so much more that can be seen.
     pub(super) fn dies_after(&self, steps: u64) {
-        self.dies_at.store(self.steps.load(SeqCst) + steps, SeqCst);
+        let life = self.life(Which::First);
+        life.dies_at.store(life.steps.load(SeqCst) + steps, SeqCst);
     }
 
-    /// The relay does something that can be seen. False when it does not, because it is dead.
-    pub(super) fn step(&self) -> bool {
-        if self.is_dead() {
+    /// A relay does something that can be seen. False when it does not, because it is dead.
+    pub(super) fn step(&self, life: &Life) -> bool {
+        if life.is_over() {
             return false;
         }
-        let step = self.steps.fetch_add(1, SeqCst);
-        if step >= self.dies_at.load(SeqCst) {
-            self.dead.store(true, SeqCst);
+        let step = life.steps.fetch_add(1, SeqCst);
+        if step >= life.dies_at.load(SeqCst) {
+            life.dead.store(true, SeqCst);
             self.happens("the relay is killed");
             self.died.notify_one();
             return false;
@@ -132,14 +170,10 @@ impl World {
     }
 
     /// The same; whoever is dead does not go on.
-    pub(super) async fn next_step(&self) {
-        if !self.step() {
+    pub(super) async fn next_step(&self, life: &Life) {
+        if !self.step(life) {
             std::future::pending::<()>().await;
         }
-    }
-
-    pub(super) fn is_dead(&self) -> bool {
-        self.dead.load(SeqCst)
     }
 
     pub(super) fn pick(&self, among: Range<u64>) -> u64 {
