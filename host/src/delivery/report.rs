@@ -34,12 +34,19 @@ pub struct FailedRecipient {
 }
 
 impl DeliveryReport {
-    /// The recipients whose end this report is.
-    pub fn ends(&self) -> Vec<RecipientEnd> {
+    /// The recipients whose end this report is. Those of a request that is sent again were delivered before, and stay so,
+    /// whatever becomes of the repeat.
+    pub fn ends_of(&self, outgoing: &Outgoing) -> Vec<RecipientEnd> {
         let delivered = self.delivered.iter().map(|id| (*id, End::Delivered));
+        let end = |ended| {
+            if outgoing.repeats == 0 {
+                return ended;
+            }
+            End::Delivered
+        };
         let failed = self.failed.iter().map(|failed| match failed.ended {
-            Ended::Refused => (failed.id, End::Refused),
-            Ended::GivenUp | Ended::Expired => (failed.id, End::Expired),
+            Ended::Refused => (failed.id, end(End::Refused)),
+            Ended::GivenUp | Ended::Expired => (failed.id, end(End::Expired)),
         });
         let ends = delivered.chain(failed);
         ends.map(|(recipient, end)| RecipientEnd { recipient, end }).collect()
@@ -65,8 +72,8 @@ pub struct Caused {
     pub event: Option<NewEvent>,
     /// The changes to the transaction of the message.
     pub changes: Vec<TransactionChange>,
-    /// The failure ends the message without keeping it for an operator: it was an answer, and an answer is never
-    /// answered.
+    /// The failure ends the message without keeping it for an operator: it was an answer, which is never answered, or a
+    /// repeat of what the next hop had taken.
     pub drops: bool,
 }
 

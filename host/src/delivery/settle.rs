@@ -185,7 +185,7 @@ impl Settling {
                 event: None,
             };
             if let Some(report) = context.report(&entry) {
-                outcome.ended = report.ends();
+                outcome.ended = report.ends_of(outgoing);
                 let caused = self.caused(outgoing, &report).await;
                 (outcome.appends, outcome.kv, outcome.event) = (caused.appends, caused.kv, caused.event);
                 outcome.changes = caused.changes;

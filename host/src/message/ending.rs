@@ -18,7 +18,8 @@ pub enum End {
     Discarded,
     /// An operator dropped the message from the queue.
     Dropped,
-    /// The message was for the relay itself and went nowhere: an answer to a question of the relay, or a bounce.
+    /// The message was for the relay itself and went nowhere: an answer to a question of the relay, a copy of a request that
+    /// is not sent again, or a bounce.
     Taken,
 }
 

@@ -214,9 +214,8 @@ impl Relay {
         });
         let unrouted = split.unrouted.into_iter().chain(nobodys);
         self.give_up_unrouted(unrouted, &arrived, received, &mut gathered)?;
-        if !letters.is_empty() {
-            gathered.hold_for_postmaster(letters);
-        }
+        gathered.hold_for_postmaster(letters);
+        gathered.take(&kept(meaning, received, arrived.message()));
         for routing::Destination { peer, recipients } in split.destinations {
             let hop = Hop {
                 peer: &peer,
@@ -228,7 +227,7 @@ impl Relay {
             let onward = match self.onward(meaning, &hop).await {
                 Ok(Some(onward)) => onward,
                 Ok(None) => {
-                    gathered.pass_over();
+                    gathered.take(&recipients);
                     continue;
                 }
                 Err(refusal) if refusal.is_temporary() => return Err(refusal),
@@ -347,6 +346,15 @@ impl Relay {
             self.clock.now(),
         )
     }
+}
+
+/// The recipients of a message that only the relay itself needed, without those that plug-ins took off it.
+fn kept(meaning: &Meaning, received: &Message, arrived: &Message) -> Vec<Recipient> {
+    if !meaning.ends_here() {
+        return Vec::new();
+    }
+    let is_there = |recipient: &&Recipient| arrived.envelope.recipients.iter().any(|r| r.id == recipient.id);
+    received.envelope.recipients.iter().filter(is_there).cloned().collect()
 }
 
 /// Reads a message; in another thread when its bytes come from a disk.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::message::{
-    Answer, Append, Field, Holder, Incoming, Leg, LegState, Message, NextHop, OpaqueId, Ordinal, Outgoing, OutgoingId,
-    PeerName, Place, Recipient, RecipientId, Refusal, Timestamp,
+    Answer, Append, End, Field, Holder, Incoming, Leg, LegState, Message, NextHop, OpaqueId, Ordinal, Outgoing,
+    OutgoingId, PeerName, Place, Recipient, RecipientEnd, RecipientId, Refusal, Timestamp,
 };
 use crate::pipeline::{Concerned, Effects};
 use crate::protocol::mm4;
@@ -27,6 +27,8 @@ pub(super) struct Gathered<'a> {
     sent: Vec<Outgoing>,
     failed: Vec<(Outgoing, Refusal)>,
     discarded: bool,
+    /// Recipients whose copy the relay keeps for itself.
+    taken: Vec<RecipientEnd>,
     /// Mail for the postmaster is among the held destinations.
     has_letters: bool,
     held: Option<(Vec<Recipient>, Vec<Holder>)>,
@@ -52,6 +54,7 @@ impl<'a> Gathered<'a> {
             sent: Vec::new(),
             failed: Vec::new(),
             discarded: false,
+            taken: Vec::new(),
             has_letters: false,
             held: None,
             legs: Vec::new(),
@@ -70,10 +73,11 @@ impl<'a> Gathered<'a> {
         self.legs.push(Leg::aside(peer.into(), recipients, taken(self.now)));
     }
 
-    /// Records that a next hop which owes no answer is not asked again by a repeated request. The destination counts as
-    /// handled, so that `settle` does not refuse the whole message.
-    pub(super) fn pass_over(&mut self) {
-        self.discarded = true;
+    /// Records that nothing goes out for these recipients, because the relay itself needed the message: a response that it
+    /// waited for, or a copy of a request whose next hop owes no answer. They count as handled, so that `settle` does not
+    /// refuse the whole message.
+    pub(super) fn take(&mut self, recipients: &[Recipient]) {
+        self.taken.extend(RecipientEnd::all(recipients, End::Taken));
     }
 
     pub(super) fn send(&mut self, message: &Entitled, peer: PeerName, onward: Onward, trace: Field) {
@@ -109,6 +113,9 @@ impl<'a> Gathered<'a> {
 
     /// Holds mail for the postmaster that no configured person reads, for an operator.
     pub(super) fn hold_for_postmaster(&mut self, recipients: Vec<Recipient>) {
+        if recipients.is_empty() {
+            return;
+        }
         self.legs
             .push(Leg::aside(NextHop::Nowhere, recipients.clone(), taken(self.now)));
         self.held.get_or_insert_default().0.extend(recipients);
@@ -171,11 +178,12 @@ impl<'a> Gathered<'a> {
     /// ones become failed deliveries, of which outcome plug-ins are told at once. When all are held, the whole message
     /// is held, as if an arrival plug-in had done so.
     pub(super) async fn settle(mut self) -> Result<CameTo, Refusal> {
-        let nothing_goes = self.sent.is_empty() && self.held.is_none() && !self.discarded;
+        let handled = self.discarded || !self.taken.is_empty();
+        let nothing_goes = self.sent.is_empty() && self.held.is_none() && !handled;
         if let (true, Some((_, refusal))) = (nothing_goes, self.failed.first()) {
             return Err(refusal.clone());
         }
-        let something_happens = self.discarded || !self.sent.is_empty() || !self.failed.is_empty();
+        let something_happens = handled || !self.sent.is_empty() || !self.failed.is_empty();
         if let (Some((_, holders)), false) = (&self.held, something_happens) {
             let (whole, _) = held(self.received, self.hold_of(holders.clone()), self.run, self.now);
             return Ok((whole, self.legs));
@@ -196,6 +204,7 @@ impl<'a> Gathered<'a> {
         name_destination(&mut self.effects.appends, &self.legs);
         let mut acceptance = acceptance(self.received, self.effects);
         acceptance.outgoing = self.sent;
+        acceptance.ended = self.taken;
         acceptance.failed = self
             .failed
             .into_iter()

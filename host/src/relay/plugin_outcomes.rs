@@ -52,7 +52,7 @@ impl OutcomeSink for Outcomes {
             let mut effects = Effects::default();
             let mut untold = Vec::new();
             // A request that the relay sends again has been charged before.
-            let asked_again = outgoing.repeats > 0;
+            let asked_again = was_taken_before(outgoing);
             let fates = match asked_again || !chain.wants_outcomes() {
                 true => Vec::new(),
                 false => fates(outgoing, report),
@@ -80,7 +80,7 @@ impl OutcomeSink for Outcomes {
                 kv: effects.kv,
                 event,
                 changes: self.changes(outgoing, report),
-                drops: !report.failed.is_empty() && is_answer(outgoing).await,
+                drops: !report.failed.is_empty() && (was_taken_before(outgoing) || is_answer(outgoing).await),
             }
         })
     }
@@ -96,18 +96,26 @@ impl Outcomes {
             let due = at.plus(self.transactions.response_within(&outgoing.next_hop));
             changes.extend([Change::Leg { ordinal, state }, Change::Await { due }]);
         }
-        let failed = report.failed.iter().map(|failed| {
-            let why = transactions::of_delivery(&Ending {
-                code: failed.code,
-                enhanced: failed.enhanced.map(|code| (code.subject, code.detail)),
-                text: &failed.text,
-                host: report.host.as_deref(),
-                given_up: failed.ended != Ended::Refused,
-                expired: failed.ended == Ended::Expired,
-                at,
+        if was_taken_before(outgoing) && !report.failed.is_empty() {
+            let state = LegState::TimedOut { at };
+            changes.push(Change::Leg { ordinal, state });
+        }
+        let failed = report
+            .failed
+            .iter()
+            .filter(|_| !was_taken_before(outgoing))
+            .map(|failed| {
+                let why = transactions::of_delivery(&Ending {
+                    code: failed.code,
+                    enhanced: failed.enhanced.map(|code| (code.subject, code.detail)),
+                    text: &failed.text,
+                    host: report.host.as_deref(),
+                    given_up: failed.ended != Ended::Refused,
+                    expired: failed.ended == Ended::Expired,
+                    at,
+                });
+                (vec![failed.id], why)
             });
-            (vec![failed.id], why)
-        });
         changes.extend(transactions::refused(ordinal, failed));
         let id = outgoing.id.message;
         changes
@@ -320,6 +328,12 @@ async fn tell(
             only,
         })
         .await
+}
+
+/// Whether the next hop took the message, and is sent it again because it has not answered. What becomes of such a repeat says
+/// nothing against the first one: that it is refused, or cannot be delivered in time, counts as no answer.
+fn was_taken_before(outgoing: &Outgoing) -> bool {
+    outgoing.repeats > 0
 }
 
 /// Whether nobody waits for the fate of the message: it is a response, or a message of the relay itself.

@@ -92,8 +92,8 @@ impl Dice {
                 Way::Plain,
                 Way::Plain,
                 Way::Grouped,
-                Way::Chunks(30),
-                Way::Chunks(200),
+                Way::Chunks(100),
+                Way::Chunks(700),
                 Way::Chunks(100_000),
             ]),
             expires: (self.0.u8(..6) == 0).then(|| Expires {

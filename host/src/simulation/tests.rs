@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use super::play::{Played, play, play_in};
-use super::story::{Act, Asks, Does, Letter, Stage, Story, Terms, Way, What};
+use super::story::{Act, Answers, Asks, Does, Expires, Letter, Stage, Story, Terms, Way, What};
 use super::world::held;
 
 /// Of `cargo test`: some seconds of stories.
@@ -168,6 +168,35 @@ fn a_letter_goes_to_its_operator_and_the_response_comes_back() {
         "{}",
         played.told
     );
+}
+
+/// Found by a story of a seed: the first one arrived, its repeat expired, and whoever sent it heard that it had not arrived.
+#[test]
+fn what_the_next_hop_took_is_not_told_as_expired_because_a_repeat_of_it_expires() {
+    let late = What::Answers {
+        operator: 'c',
+        how: Answers::Late,
+        times: 1,
+    };
+    let letter = What::Sends(Letter {
+        number: 0,
+        from: 'a',
+        to: vec![('c', 1)],
+        asks: Asks::default(),
+        null: false,
+        lines: 0,
+        way: Way::Plain,
+        expires: Some(Expires { after: 20, east: -8 }),
+    });
+    let story = Story {
+        terms: Terms::PreAcknowledge,
+        ..story(vec![(0, late), (1, letter)])
+    };
+    let played = play(&story);
+    assert_eq!(played.complaints, Vec::<String>::new(), "{}", played.told);
+    let happened = |what: &str| played.told.matches(what).count();
+    assert_eq!(happened("C takes MM4_forward.REQ"), 1, "{}", played.told);
+    assert_eq!(happened("A takes "), 0, "{}", played.told);
 }
 
 /// A test of these tests, and of how a failure is told.

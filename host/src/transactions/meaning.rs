@@ -97,6 +97,11 @@ impl Meaning {
         }
     }
 
+    /// Whether the message goes nowhere, because only the relay itself needed it.
+    pub fn ends_here(&self) -> bool {
+        matches!(self.way(), Way::Nowhere)
+    }
+
     /// The request that this message answers, if it is a response.
     pub fn answers(&self) -> Option<Answered> {
         match self {
