@@ -58,6 +58,12 @@ impl Entry {
         !self.seen.is_request() && (self.seen.message == id || self.seen.about == id)
     }
 
+    /// How many it came for.
+    pub(super) fn recipients(&self) -> usize {
+        let opened = self.lines.keys().map(|(_, recipient)| recipient);
+        opened.chain(&self.received).collect::<BTreeSet<_>>().len()
+    }
+
     pub(super) fn goes_to(&self, peer: &str) -> bool {
         self.lines.values().any(|line| line.to.as_deref() == Some(peer))
     }

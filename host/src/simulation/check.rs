@@ -65,19 +65,24 @@ impl Ending<'_> {
     fn acknowledged(&self, books: &Books, operators: &[Operator], wrong: &mut Vec<String>) {
         for operator in operators {
             for mail in &operator.outbox {
-                let (Stands::Acknowledged(_), Some(at)) = (&mail.stands, mail.acknowledged) else {
+                let (Stands::Acknowledged(to), Some(at)) = (&mail.stands, mail.acknowledged) else {
                     continue;
                 };
                 let seen = Seen::of(mail.octets.as_bytes());
                 let is_it = |entry: &&Entry| {
                     entry.seen.kind == seen.kind && entry.seen.message == seen.message && entry.source != Source::Relay
                 };
-                if !books.entries.values().filter(is_it).any(|entry| entry.at <= at) {
-                    let who = operator.letter.to_ascii_uppercase();
-                    wrong.push(format!(
-                        "{who} heard 250 for {:?} before it was in the store",
-                        mail.about
-                    ));
+                let taken = books.entries.values().filter(is_it).filter(|entry| entry.at <= at);
+                let (who, what) = (operator.letter.to_ascii_uppercase(), mail.about);
+                match taken.map(Entry::recipients).max() {
+                    None => wrong.push(format!("{who} heard 250 for {what:?} before it was in the store")),
+                    Some(kept) if kept < to.len() => {
+                        wrong.push(format!(
+                            "{who} heard 250 for {} recipients of {what:?}, and {kept} are kept",
+                            to.len()
+                        ));
+                    }
+                    Some(_) => {}
                 }
             }
         }
@@ -223,18 +228,17 @@ impl Ending<'_> {
         }
     }
 
+    pub(super) fn is_refused_by_plug_in(&self) -> bool {
+        let refuses = |what: &What| {
+            let whim = Whim::Refuses;
+            matches!(what, What::PlugIn { whim: is, .. } if *is == whim)
+        };
+        self.story.acts.iter().any(|act| refuses(&act.what))
+    }
+
     /// Nobody is refused whom nobody has refused; and an answer that was refused lies in no queue.
     fn refused(&self, books: &Books, operators: &[Operator], wrong: &mut Vec<String>) {
-        let refuses = |act: &super::story::Act| {
-            matches!(
-                act.what,
-                What::PlugIn {
-                    whim: Whim::Refuses,
-                    ..
-                }
-            )
-        };
-        let by_plug_in = self.story.acts.iter().any(refuses);
+        let by_plug_in = self.is_refused_by_plug_in();
         for (id, entry) in &books.entries {
             if entry.refused && !by_plug_in {
                 wrong.push(format!(

@@ -34,6 +34,10 @@ impl Dice {
                     let what = What::ClockIsSet(by);
                     acts.push(Act { what, ..act.clone() });
                 }
+                if matches!(act.what, What::PlugIn { .. }) && self.0.bool() {
+                    let what = self.whim();
+                    acts.push(Act { what, ..act.clone() });
+                }
                 acts.push(act);
             }
         }
@@ -71,7 +75,7 @@ impl Dice {
 
     fn letter(&mut self, number: u32) -> Letter {
         let mut to = vec![(self.one(&['b', 'b', 'c']), 1 + self.0.u32(..3))];
-        while self.0.u8(..3) == 0 {
+        while self.0.bool() {
             let another = (self.one(&['b', 'c']), 1 + self.0.u32(..5));
             if !to.contains(&another) {
                 to.push(another);
@@ -96,8 +100,8 @@ impl Dice {
                 Way::Chunks(700),
                 Way::Chunks(100_000),
             ]),
-            expires: (self.0.u8(..6) == 0).then(|| Expires {
-                after: self.0.u64(20..60),
+            expires: (self.0.u8(..4) == 0).then(|| Expires {
+                after: self.0.u64(5..40),
                 east: self.one(&[-8, 5]),
             }),
         }
@@ -110,7 +114,7 @@ impl Dice {
     fn mishap(&mut self, letters: u32) -> What {
         let operator = self.one(&['a', 'b', 'b', 'b', 'c', 'c']);
         let (times, lasts) = (self.0.u32(1..4), self.seconds(120));
-        match self.below(26) {
+        match self.below(29) {
             0 => What::SaysAgain(self.0.u32(..letters)),
             1..=4 => self.behaviour(operator, times),
             5 | 6 => What::Answers {
@@ -145,10 +149,7 @@ impl Dice {
                 brim: self.0.bool(),
             },
             16 => What::SlowDisk(true),
-            17 => What::PlugIn {
-                departure: self.0.bool(),
-                whim: self.one(&[Whim::Refuses, Whim::Holds, Whim::Discards, Whim::Fails, Whim::Dawdles]),
-            },
+            17 | 25..=27 => self.whim(),
             18 => What::Deaf(self.0.u32(1..14)),
             19 => self.deed(operator, lasts),
             20 => What::Reloads(self.one(&[Terms::Transparent, Terms::PreAcknowledge])),
@@ -159,6 +160,13 @@ impl Dice {
             23 => What::Meddles(self.0.u32(..letters)),
             24 => What::Unsettled(times),
             _ => What::Restarts { away: self.seconds(30) },
+        }
+    }
+
+    fn whim(&mut self) -> What {
+        What::PlugIn {
+            departure: self.0.u8(..3) > 0,
+            whim: self.one(&[Whim::Refuses, Whim::Holds, Whim::Discards, Whim::Fails, Whim::Dawdles]),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::message::{End, MessageId};
 use crate::spool::{Filter, Operator as _, QueueState};
 
 /// From the look at a message to its MAIL, at hosts that are slow to greet.
-const ON_ITS_WAY: Duration = Duration::from_secs(75);
+const ON_ITS_WAY: Duration = Duration::from_secs(55);
 
 /// Until a pause is heeded.
 const HEEDED: Duration = Duration::from_secs(2);
@@ -167,6 +167,20 @@ impl Ending<'_> {
             );
             wrong.push(text);
         }
+    }
+}
+
+impl Ending<'_> {
+    /// Whether nothing of the story keeps anybody from being heard at once.
+    pub(super) fn is_quiet(&self) -> bool {
+        let disturbs = |what: &What| {
+            gets_in_the_way(what)
+                || matches!(
+                    what,
+                    What::Unsettled(_) | What::Killed { .. } | What::Restarts { .. } | What::SlowDisk(_)
+                )
+        };
+        !self.story.acts.iter().any(|act| disturbs(&act.what))
     }
 }
 

@@ -1,12 +1,17 @@
 //! What was said to operators, and whether it was right, when a story is over.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use super::books::{Books, Entry};
 use super::check::Ending;
 use super::mail::{MEDDLED, Seen};
 use super::operators::{About, Operator, Stands, number_of};
-use super::plugin::Whim;
 use super::story::{Letter, What};
 use crate::message::{Answer, End, MessageId, Source};
+
+/// An answer that comes while its request is being taken is looked up before there is one. Longer than any plug-in takes.
+const JOURNEY: Duration = Duration::from_secs(15);
 
 /// A letter that came once, and what the relay wrote about it.
 struct Told<'a> {
@@ -40,6 +45,7 @@ impl Ending<'_> {
         if !self.asks_again() {
             for told in self.story.letters().filter_map(|letter| told(books, letter)) {
                 told_right(&told, wrong);
+                told_for_all(books, &told, wrong);
             }
         }
         for letter in self.story.letters().filter(|letter| letter.asks.response) {
@@ -68,7 +74,7 @@ impl Ending<'_> {
             let entry = seen.id.parse().ok().and_then(|id: MessageId| books.entries.get(&id));
             let known = |entry: &Entry| {
                 let mut letters = books.entries.values();
-                letters.any(|asked| asked.letter() == Some(number) && asked.at < entry.at)
+                letters.any(|asked| asked.letter() == Some(number) && asked.at.plus(JOURNEY) < entry.at)
             };
             if seen.status == MEDDLED && entry.is_some_and(known) {
                 wrong.push(format!(
@@ -117,15 +123,17 @@ impl Ending<'_> {
 
     /// Nobody is sent away for good, but by a plug-in; and everybody comes to say what they have to say.
     pub(super) fn sent_away(&self, operators: &[Operator], wrong: &mut Vec<String>) {
-        let refuses = |what: &What| {
-            let whim = Whim::Refuses;
-            matches!(what, What::PlugIn { whim: is, .. } if *is == whim)
-        };
-        let by_plug_in = self.story.acts.iter().any(|act| refuses(&act.what));
+        let by_plug_in = self.is_refused_by_plug_in();
         for operator in operators {
             let who = operator.letter.to_ascii_uppercase();
             for mail in &operator.outbox {
                 let meddles = matches!(mail.about, About::Meddling(_));
+                if mail.attempts > 1 && self.is_quiet() {
+                    wrong.push(format!(
+                        "{who} had to say {:?} again, and nothing was in the way",
+                        mail.about
+                    ));
+                }
                 match mail.stands {
                     Stands::Refused if !by_plug_in && !meddles => {
                         wrong.push(format!("{who} was sent away for good with {:?}", mail.about));
@@ -178,13 +186,35 @@ fn told_right(told: &Told<'_>, wrong: &mut Vec<String>) {
     }
 }
 
+/// Where several next hops were asked, none of them answers for the others.
+fn told_for_all(books: &Books, told: &Told<'_>, wrong: &mut Vec<String>) {
+    let number = told.letter.number;
+    let next_hops: BTreeSet<_> = told
+        .entry
+        .lines
+        .values()
+        .filter_map(|line| line.to.as_deref())
+        .collect();
+    let mut passed = books.entries.values().filter(|entry| {
+        let is_theirs = entry.source != Source::Relay && entry.seen.status != MEDDLED;
+        is_theirs && entry.seen.is_response() && entry.is_about(number) && entry.goes_to("operator-a")
+    });
+    if next_hops.len() > 1 && passed.next().is_some() {
+        wrong.push(format!(
+            "letter {number} went to several operators, and one of them answered for all"
+        ));
+    }
+}
+
 /// Of a letter that was answered.
 fn answered_again(books: &Books, letter: &Letter, wrong: &mut Vec<String>) {
     let number = letter.number;
-    let about = books
-        .entries
-        .values()
-        .filter(|entry| entry.seen.is_response() && entry.is_about(number) && entry.goes_to("operator-a"));
+    let about = books.entries.values().filter(|entry| {
+        entry.seen.is_response()
+            && entry.seen.status != MEDDLED
+            && entry.is_about(number)
+            && entry.goes_to("operator-a")
+    });
     let answers: Vec<_> = about.map(|entry| entry.at).collect();
     let copies = books.entries.values().filter(|entry| entry.letter() == Some(number));
     for copy in copies {

@@ -92,7 +92,9 @@ impl Ending<'_> {
                 .values()
                 .any(|told| told.seen.is_response() && told.is_about(letter.number));
             let dropped = books.dropped.iter().any(|dropped| dropped.message() == *id);
-            let speechless = letter.null && !letter.asks.report || dropped || entry.refused;
+            // What a plug-in refuses is not bounced.
+            let unbounced = letter.null || self.is_refused_by_plug_in();
+            let speechless = unbounced && !letter.asks.report || dropped || entry.refused;
             if failures > 0 && own.is_empty() && !answered && !speechless {
                 wrong.push(format!("letter {} failed, and nobody was told", letter.number));
             }
