@@ -240,7 +240,7 @@ impl Ending<'_> {
     fn refused(&self, books: &Books, operators: &[Operator], wrong: &mut Vec<String>) {
         let by_plug_in = self.is_refused_by_plug_in();
         for (id, entry) in &books.entries {
-            if entry.refused && !by_plug_in {
+            if entry.refused && !by_plug_in && !entry.seen.is_meddling() {
                 wrong.push(format!(
                     "{} was refused from the spool, and nobody refused it",
                     named(*id, entry)
@@ -263,7 +263,9 @@ impl Ending<'_> {
         };
         for failed in self.store.list(&failed).unwrap() {
             let entry = books.entries.get(&failed.id.message());
-            if let Some(entry) = entry.filter(|entry| entry.source == Source::Relay || entry.seen.is_response()) {
+            let answers =
+                |entry: &&Entry| entry.source == Source::Relay || entry.seen.is_response() && !entry.seen.is_meddling();
+            if let Some(entry) = entry.filter(answers) {
                 wrong.push(format!(
                     "{} failed, and lies in the queue",
                     named(failed.id.message(), entry)

@@ -66,6 +66,11 @@ impl Seen {
         self.kind == "MM4_delivery_report.REQ" || self.kind == "MM4_read_reply_report.REQ"
     }
 
+    /// From whoever was not asked.
+    pub(super) fn is_meddling(&self) -> bool {
+        self.status == MEDDLED
+    }
+
     pub(super) fn is_read_reply(&self) -> bool {
         self.kind == "MM4_read_reply_report.REQ"
     }
