@@ -264,7 +264,7 @@ impl Ending<'_> {
         for failed in self.store.list(&failed).unwrap() {
             let entry = books.entries.get(&failed.id.message());
             let answers =
-                |entry: &&Entry| entry.source == Source::Relay || entry.seen.is_response() && !entry.seen.is_meddling();
+                |entry: &&Entry| !entry.refused && (entry.source == Source::Relay || entry.seen.is_response());
             if let Some(entry) = entry.filter(answers) {
                 wrong.push(format!(
                     "{} failed, and lies in the queue",
