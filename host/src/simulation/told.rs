@@ -80,6 +80,7 @@ impl Ending<'_> {
             let reports = own.iter().filter(|told| told.seen.is_report()).count();
             let failed = |end: &End| matches!(end, End::Refused | End::Expired);
             let failures = entry.lines.values().filter(|line| line.ends.iter().any(failed)).count();
+            let failures = failures + if entry.refused { entry.received.len() } else { 0 };
             // What the relay took over, a next hop may still decline, or never answer.
             if bounces + reports > failures && !self.asks_again() {
                 wrong.push(format!(
