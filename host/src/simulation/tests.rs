@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use super::play::{Played, play, play_in};
+use super::plugin::Whim;
 use super::story::{Act, Answers, Asks, Does, Expires, Letter, Stage, Story, Terms, Way, What};
 use super::world::held;
 
@@ -197,6 +198,39 @@ fn what_the_next_hop_took_is_not_told_as_expired_because_a_repeat_of_it_expires(
     let happened = |what: &str| played.told.matches(what).count();
     assert_eq!(happened("C takes MM4_forward.REQ"), 1, "{}", played.told);
     assert_eq!(happened("A takes "), 0, "{}", played.told);
+}
+
+/// Found by a story of a seed: the copy went to C, whose answer to it was refused, and what was released went to C once more.
+#[test]
+fn a_copy_goes_to_nobody_for_whom_the_request_is_held() {
+    let hold = What::PlugIn {
+        departure: true,
+        whim: Whim::Holds,
+    };
+    let never = What::Answers {
+        operator: 'b',
+        how: Answers::Never,
+        times: 2,
+    };
+    let letter = What::Sends(Letter {
+        number: 0,
+        from: 'a',
+        to: vec![('c', 1), ('b', 1)],
+        asks: Asks {
+            response: true,
+            ..Asks::default()
+        },
+        null: false,
+        lines: 0,
+        way: Way::Plain,
+        expires: None,
+    });
+    let acts = vec![(0, hold), (0, never), (1, letter), (3, What::SaysAgain(0))];
+    let played = play(&story(acts));
+    assert_eq!(played.complaints, Vec::<String>::new(), "{}", played.told);
+    let happened = |what: &str| played.told.matches(what).count();
+    assert_eq!(happened("B takes MM4_forward.REQ"), 2, "{}", played.told);
+    assert_eq!(happened("C takes MM4_forward.REQ"), 1, "{}", played.told);
 }
 
 /// A test of these tests, and of how a failure is told.

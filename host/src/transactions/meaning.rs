@@ -152,7 +152,12 @@ impl Question {
         legs.iter().filter(|_| self.is_again()).find(same)
     }
 
-    fn is_again(&self) -> bool {
+    /// Whether this peer was asked before, for whichever recipients.
+    pub(super) fn has_asked(&self, peer: &PeerName) -> bool {
+        self.transaction.asked_legs().any(|(_, asked)| asked == peer)
+    }
+
+    pub(super) fn is_again(&self) -> bool {
         self.standing == Standing::Again
     }
 

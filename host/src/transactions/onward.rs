@@ -50,6 +50,11 @@ impl Transactions {
             onward.transaction_id.clone_from(&leg.transaction_id);
             return Ok(is_open.then_some(onward));
         }
+        // A copy goes to nobody who was not asked: what was meant for this next hop is held, say, and goes there when it is
+        // released. Its answer to the copy would belong to no leg.
+        if question.is_again() && !question.has_asked(hop.peer) {
+            return Ok(None);
+        }
         refuse_rounds(question, hop, terms.pass_limit)?;
         // Where nobody answers, no answer has to be distinguished, and the message stays as it came.
         let answered = question.transaction.wants.response || onward.asks_for_response;
