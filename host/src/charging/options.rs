@@ -7,7 +7,7 @@ use std::time::Duration;
 use mm4relay_engine::RecordType;
 
 use super::file::LONGEST_RECORD;
-use super::pages::Row;
+use super::pages::PagedRecord;
 use super::record::Record;
 use super::{ber, csv, json};
 use crate::message::{Choice, PeerName};
@@ -65,7 +65,7 @@ impl OutputOptions {
     }
 
     /// The same, of a record that other outputs write too.
-    pub(super) fn form_of_row(&self, row: &Row) -> Form {
+    pub(super) fn form_of_row(&self, row: &PagedRecord) -> Form {
         self.form(&row.stored, || {
             row.typed().map(Cow::Borrowed).map_err(anyhow::Error::msg)
         })

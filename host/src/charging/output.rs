@@ -20,7 +20,7 @@ use anyhow::Context;
 
 use super::file::{Closed, FileWriter};
 use super::options::{Form, Format, OutputOptions};
-use super::pages::{RecordPages, Row};
+use super::pages::{PagedRecord, RecordPages};
 use super::record::zoned;
 use super::written::last_sequence;
 use super::{BATCH, csv};
@@ -185,7 +185,7 @@ impl Output {
         Ok(rows.len() == BATCH)
     }
 
-    fn append(&mut self, row: &Row, now: Timestamp) -> anyhow::Result<()> {
+    fn append(&mut self, row: &PagedRecord, now: Timestamp) -> anyhow::Result<()> {
         let octets = match self.options.form_of_row(row) {
             Form::Octets(octets) => octets,
             Form::Unwanted => return Ok(()),

@@ -8,12 +8,12 @@ use super::record::Record;
 use crate::spool::{Recorded, SpoolError, StreamReader};
 
 /// A record as it is stored, and as encoders see it.
-pub struct Row {
+pub struct PagedRecord {
     pub stored: Recorded,
     typed: OnceCell<Result<Record, String>>,
 }
 
-impl Row {
+impl PagedRecord {
     fn of(stored: Recorded) -> Self {
         Self {
             stored,
@@ -36,7 +36,7 @@ impl Row {
 /// One look at the stream: what is appended later may be missing from it.
 pub struct RecordPages<'s> {
     stream: &'s StreamReader,
-    last: Option<(u64, Rc<[Row]>)>,
+    last: Option<(u64, Rc<[PagedRecord]>)>,
 }
 
 impl<'s> RecordPages<'s> {
@@ -49,12 +49,12 @@ impl<'s> RecordPages<'s> {
     }
 
     /// The records behind the number `after`, at most [`BATCH`].
-    pub fn behind(&mut self, after: u64) -> Result<Rc<[Row]>, SpoolError> {
+    pub fn behind(&mut self, after: u64) -> Result<Rc<[PagedRecord]>, SpoolError> {
         match &self.last {
             Some((place, rows)) if *place == after => Ok(Rc::clone(rows)),
             _ => {
                 let read = self.stream.records(after, BATCH)?;
-                let rows: Rc<[Row]> = read.into_iter().map(Row::of).collect();
+                let rows: Rc<[PagedRecord]> = read.into_iter().map(PagedRecord::of).collect();
                 self.last = Some((after, Rc::clone(&rows)));
                 Ok(rows)
             }
