@@ -210,7 +210,8 @@ fn told_for_all(books: &Books, told: &Told<'_>, wrong: &mut Vec<String>) {
 fn answered_again(books: &Books, letter: &Letter, wrong: &mut Vec<String>) {
     let number = letter.number;
     let about = books.entries.values().filter(|entry| {
-        entry.seen.is_response()
+        !entry.held
+            && entry.seen.is_response()
             && entry.seen.status != MEDDLED
             && entry.is_about(number)
             && entry.goes_to("operator-a")
