@@ -177,6 +177,11 @@ impl Cache {
         self.find(&source(engine, wasm)).is_some()
     }
 
+    /// Where single functions are kept; nowhere, if the directory goes away with the engine.
+    pub fn functions(&self) -> Option<PathBuf> {
+        (!self.temporary).then(|| self.dir.join("functions"))
+    }
+
     /// The file whose name begins with this.
     fn find(&self, source: &str) -> Option<PathBuf> {
         let entries = fs::read_dir(&self.dir).ok()?.flatten();

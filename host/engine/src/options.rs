@@ -33,6 +33,11 @@ pub struct EngineOptions {
     /// Whether traps name the lines of the source, where the component says them (DWARF). To look them up takes time that no
     /// limit of the plug-in bounds: for its author's tools. Default false.
     pub lines: bool,
+    /// Whether the compiled form of each single function is kept beside the code, so that a component that is another one
+    /// only in its data, or in a few functions, is compiled in a fraction of the time. Holds where a
+    /// [`CompilerProcess`] compiles and the code is kept in a directory. For its author's tools: Cranelift calls this
+    /// experimental. Default false.
+    pub remember_functions: bool,
     /// The process that compiles, which bounds what hostile components cost; see
     /// [`Limits::compile_memory`](crate::Limits::compile_memory). `None`, the default: this one, without these bounds.
     pub compiler: Option<CompilerProcess>,
@@ -51,6 +56,7 @@ impl Default for EngineOptions {
             page_map_scan: None,
             deterministic: false,
             lines: false,
+            remember_functions: false,
             compiler: None,
             sampler: None,
         }

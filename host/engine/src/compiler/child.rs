@@ -1,10 +1,13 @@
-//! The compiler process's side of compiling. It has nothing open but its standard streams.
+//! The compiler process's side of compiling. It has nothing open but its standard streams, and the file of
+//! [`functions`](super::functions) where an author's tool asked for it.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use super::functions::Functions;
 use super::order::{Order, REFUSED, fingerprint};
 use crate::allocation;
 use crate::options::EngineOptions;
@@ -44,9 +47,13 @@ fn obey(order: &str) -> Result<(), Stop> {
     limit(&order).map_err(broken("limits"))?;
     let wasm = read(order.octets).map_err(broken("standard input"))?;
     end_with_the_relay().map_err(broken("threads"))?;
-    let engine = engine(&order)?;
+    let functions = order.functions.as_deref().map(|path| Arc::new(Functions::open(path)));
+    let engine = engine(&order, functions.clone())?;
     let code = engine.precompile_component(&wasm);
     let code = code.map_err(|error| Stop::Refused(format!("{error:#}")))?;
+    if let Some(functions) = functions {
+        functions.keep();
+    }
     let mut output = io::stdout().lock();
     output
         .write_all(&code)
@@ -92,7 +99,7 @@ fn end_with_the_relay() -> io::Result<()> {
 }
 
 /// An engine that makes the same code as the one that will run it.
-fn engine(order: &Order) -> Result<wasmtime::Engine, Stop> {
+fn engine(order: &Order, functions: Option<Arc<Functions>>) -> Result<wasmtime::Engine, Stop> {
     let options = EngineOptions {
         max_memory_bytes: order.max_memory_bytes,
         wasm_stack: order.wasm_stack,
@@ -100,8 +107,12 @@ fn engine(order: &Order) -> Result<wasmtime::Engine, Stop> {
         lines: order.lines,
         ..EngineOptions::default()
     };
-    let engine = wasmtime::Engine::new(&allocation::for_code(&options, &config(&options), order.allocation));
-    let engine = engine.map_err(|error| Stop::Broken(format!("{error:#}")))?;
+    let broken = |error: wasmtime::Error| Stop::Broken(format!("{error:#}"));
+    let mut config = allocation::for_code(&options, &config(&options), order.allocation);
+    if let Some(functions) = functions {
+        config.enable_incremental_compilation(functions).map_err(broken)?;
+    }
+    let engine = wasmtime::Engine::new(&config).map_err(broken)?;
     match fingerprint(&engine) == order.compiler {
         true => Ok(engine),
         false => Err(Stop::Broken(

@@ -11,6 +11,7 @@
 //! Either way the work uses idle time while messages pass, so that loading a plug-in does not delay them; see [`idle`].
 
 pub(crate) mod child;
+mod functions;
 pub(crate) mod idle;
 mod in_process;
 mod order;

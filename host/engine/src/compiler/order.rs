@@ -1,6 +1,7 @@
 //! The messages between a relay and its compiler process.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,8 @@ pub(super) struct Order {
     pub deterministic: bool,
     pub lines: bool,
     pub allocation: Allocation,
+    /// Where compiled functions are kept, if they are.
+    pub functions: Option<PathBuf>,
     /// The fingerprint of the engine that will run the code, which could not run code of another.
     pub compiler: u64,
 }

@@ -207,6 +207,7 @@ impl Order {
             deterministic: options.deterministic,
             lines: options.lines,
             allocation: engine.allocation(),
+            functions: options.remember_functions.then(|| engine.cache.functions()).flatten(),
             compiler: fingerprint(&engine.wasmtime),
         }
     }

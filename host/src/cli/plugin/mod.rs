@@ -117,6 +117,7 @@ fn small_engine(deterministic: bool) -> anyhow::Result<Engine> {
         max_instances: 4,
         deterministic,
         lines: true,
+        remember_functions: true,
         cache_dir,
         ..engine_options()
     };
