@@ -165,16 +165,18 @@ fn has_reason(entry: &QueueEntry, words: &str) -> bool {
 /// A next hop by its name: one of the configuration, or one that something in the queue is for.
 pub(super) fn next_hop_in(store: &dyn Operator, name: &str, mut known: Vec<String>) -> Result<NextHop, Problem> {
     let next_hop = NextHop::new(name).map_err(|error| Problem::new(Kind::UnknownPeer, error.to_string()))?;
-    for other in store.next_hops()? {
-        let other = other.to_string();
-        if !known.contains(&other) {
-            known.push(other);
-        }
+    if known.iter().any(|known| known == name) {
+        return Ok(next_hop);
     }
-    match known.iter().any(|known| known == name) {
-        true => Ok(next_hop),
-        false => Err(Problem::unknown(Kind::UnknownPeer, "peer", name, &known)),
+    // Goes through the whole queue, so it is asked last.
+    let queued = store.next_hops()?;
+    if queued.contains(&next_hop) {
+        return Ok(next_hop);
     }
+    known.extend(queued.iter().map(NextHop::to_string));
+    known.sort();
+    known.dedup();
+    Err(Problem::unknown(Kind::UnknownPeer, "peer", name, &known))
 }
 
 /// Everything that is known about a message in the queue.

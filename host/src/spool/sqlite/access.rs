@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
 use super::announced::Announcement;
-use super::operator::RequestCount;
+use super::operator::LastCounts;
 use super::schema::{self, open_existing};
 use super::work::{Operation, Work};
 use super::{SqliteSpool, log};
@@ -37,8 +37,8 @@ pub(super) trait Access: Send + Sync + 'static {
     /// The spool's folder.
     fn folder(&self) -> &Path;
 
-    /// The cached number of requests.
-    fn request_count(&self) -> &RequestCount;
+    /// What was counted last.
+    fn counts(&self) -> &LastCounts;
 
     /// What was missing from the log when the database was opened, for people.
     fn missing(&self) -> Option<String>;
@@ -52,7 +52,7 @@ pub(in crate::spool) struct Beside {
     db: Mutex<Connection>,
     reserve: Reserve,
     folder: PathBuf,
-    requests: RequestCount,
+    counts: LastCounts,
     missing: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Beside {
             db: Mutex::new(db),
             reserve,
             folder: folder.to_owned(),
-            requests: RequestCount::default(),
+            counts: LastCounts::default(),
             missing,
         })
     }
@@ -122,8 +122,8 @@ impl Access for Beside {
         &self.folder
     }
 
-    fn request_count(&self) -> &RequestCount {
-        &self.requests
+    fn counts(&self) -> &LastCounts {
+        &self.counts
     }
 
     fn missing(&self) -> Option<String> {
@@ -172,8 +172,8 @@ impl Access for SqliteSpool {
         self.readers.folder()
     }
 
-    fn request_count(&self) -> &RequestCount {
-        &self.requests_counted
+    fn counts(&self) -> &LastCounts {
+        &self.counts
     }
 
     fn missing(&self) -> Option<String> {

@@ -109,7 +109,7 @@ pub(in crate::spool) use self::export::Export;
 use self::known::KnownHashes;
 use self::leases::{Born, Held, Look};
 pub use self::open::{is_in_use, is_there};
-use self::operator::RequestCount;
+use self::operator::LastCounts;
 use self::readers::Readers;
 use self::room::Gauge;
 pub(super) use self::schema::claim;
@@ -189,7 +189,7 @@ pub struct SqliteSpool {
     clock: SharedClock,
     tally: Arc<Tally>,
     gauge: Arc<Gauge>,
-    requests_counted: RequestCount,
+    counts: LastCounts,
     /// What was missing from the log when it was opened, for people.
     missing: Option<String>,
     growth: Growth,

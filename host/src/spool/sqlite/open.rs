@@ -13,7 +13,7 @@ use super::forget::Forgetter;
 use super::known::KnownHashes;
 use super::leases::Held;
 use super::mend::{self, Mender, Open};
-use super::operator::RequestCount;
+use super::operator::LastCounts;
 use super::readers::Readers;
 use super::room::{Gauge, Watch};
 use super::unit::Counters;
@@ -90,7 +90,7 @@ impl SqliteSpool {
             clock: options.clock,
             tally,
             gauge,
-            requests_counted: RequestCount::default(),
+            counts: LastCounts::default(),
             missing,
             growth,
         }))

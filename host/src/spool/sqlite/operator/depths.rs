@@ -11,36 +11,69 @@ use crate::message::{MessageId, NextHop};
 use crate::spool::states::statement;
 use crate::spool::{Depths, QueueState, SpoolError};
 
-/// How many requests are remembered. There can be tens of millions, and counting goes through all of them: the last count
-/// stands for a hundred times as long as it took.
+/// What was counted last, for those who ask often. Counting goes through everything that is counted, and there can be
+/// millions: a count that takes long stands for many times as long as it took.
 #[derive(Debug, Default)]
-pub(in crate::spool::sqlite) struct RequestCount(Mutex<Option<Counted>>);
+pub(in crate::spool::sqlite) struct LastCounts {
+    /// Requests that are remembered, of which there are most.
+    requests: Kept<i64, 100>,
+    /// All else. At a million messages that wait it stands for a few seconds.
+    queue: Kept<Depths, 20>,
+    next_hops: Kept<Vec<NextHop>, 20>,
+}
+
+/// A count that stands for `TIMES` as long as it took.
+#[derive(Debug, Default)]
+struct Kept<T, const TIMES: u32>(Mutex<Option<Counted<T>>>);
 
 #[derive(Debug)]
-struct Counted {
-    count: i64,
+struct Counted<T> {
+    count: T,
     until: Instant,
 }
 
-const STANDS: u32 = 100;
+/// What is counted in less is counted each time, so that a short queue is seen as it is.
+const UNNOTICED: Duration = Duration::from_millis(10);
 
-impl RequestCount {
-    fn count<E>(&self, anew: impl FnOnce() -> Result<i64, E>) -> Result<i64, E> {
+impl<T: Clone, const TIMES: u32> Kept<T, TIMES> {
+    fn count<E>(&self, anew: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         // Held while somebody counts: two need not.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
         if let Some(counted) = last.as_ref().filter(|counted| begun < counted.until) {
-            return Ok(counted.count);
+            return Ok(counted.count.clone());
         }
         let count = anew()?;
-        let until = Instant::now() + begun.elapsed().max(Duration::from_micros(1)) * STANDS;
-        *last = Some(Counted { count, until });
+        let took = begun.elapsed();
+        *last = (took > UNNOTICED).then(|| Counted {
+            count: count.clone(),
+            until: Instant::now() + took * TIMES,
+        });
         Ok(count)
     }
 }
 
-/// Counts along indexes; `requests` is kept from one time to the next.
-pub(super) fn depths(db: &Connection, requests: &RequestCount) -> Result<Depths, SpoolError> {
+/// LastCounts along indexes, or says what was counted a moment ago.
+pub(super) fn depths(db: &Connection, counts: &LastCounts) -> Result<Depths, SpoolError> {
+    let queue = counts.queue.count(|| counted(db))?;
+    let requests = || db.query_row("SELECT count(*) FROM request", (), |row| row.get(0));
+    Ok(Depths {
+        transactions: counts.requests.count(requests)?,
+        ..queue
+    })
+}
+
+/// The next hops of everything in the queue. No index has all of it.
+pub(super) fn next_hops(db: &Connection, counts: &LastCounts) -> Result<Vec<NextHop>, SpoolError> {
+    counts.next_hops.count(|| {
+        let mut query = db.prepare_cached("SELECT DISTINCT peer FROM outgoing")?;
+        let names = query.query_and_then((), |row| next_hop(row, 0))?;
+        names.collect()
+    })
+}
+
+/// Everything but the requests.
+fn counted(db: &Connection) -> Result<Depths, SpoolError> {
     let _snapshot = db.unchecked_transaction()?;
     let by_peer = |state: QueueState| -> Result<Vec<(NextHop, i64)>, SpoolError> {
         let code = state.code();
@@ -60,7 +93,7 @@ pub(super) fn depths(db: &Connection, requests: &RequestCount) -> Result<Depths,
         held: as_received(QueueState::Held)? + count(statement!("SELECT count(*) FROM outgoing WHERE state = {held}"))?,
         unfinished: as_received(QueueState::Unfinished)?,
         untold: count("SELECT count(*) FROM event")?,
-        transactions: requests.count(|| count("SELECT count(*) FROM request"))?,
+        transactions: 0,
     })
 }
 
@@ -87,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_count_that_takes_long_stands_for_a_hundred_times_as_long() {
-        let requests = RequestCount::default();
+        let requests = Kept::<i64, 100>::default();
         let slowly = |count| {
             requests.count(|| {
                 std::thread::sleep(Duration::from_millis(20));
@@ -104,5 +137,12 @@ mod tests {
             Err(()),
             "no old count hides that the database cannot be read"
         );
+    }
+
+    #[test]
+    fn a_count_that_takes_a_moment_is_taken_each_time() {
+        let queue = Kept::<i64, 20>::default();
+        assert_eq!(queue.count(|| Ok::<_, ()>(1)), Ok(1));
+        assert_eq!(queue.count(|| Ok::<_, ()>(2)), Ok(2));
     }
 }

@@ -4,11 +4,11 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::super::columns::{next_hop, queue_id};
+use super::super::columns::queue_id;
 use super::super::content::read_chunks;
 use super::super::schema::key;
 use super::entry;
-use crate::message::{MessageId, NextHop, Piece, QueueId};
+use crate::message::{MessageId, Piece, QueueId};
 use crate::spool::pieces;
 use crate::spool::states::statement;
 use crate::spool::stored;
@@ -120,13 +120,6 @@ impl Look<'_> {
         let mut query = self.db.prepare_cached(ENTRIES)?;
         let ids = query.query_map([key(message)?], |row| queue_id(row, 0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// The next hops of everything in the queue.
-    pub(super) fn next_hops(&self) -> Result<Vec<NextHop>, SpoolError> {
-        let mut query = self.db.prepare_cached("SELECT DISTINCT peer FROM outgoing")?;
-        let names = query.query_and_then((), |row| next_hop(row, 0))?;
-        names.collect()
     }
 
     pub(super) fn entry(&self, id: QueueId) -> Result<Option<QueueEntry>, SpoolError> {

@@ -23,7 +23,7 @@ use crate::spool::{
     Traces, ValueChange,
 };
 
-pub(super) use self::depths::RequestCount;
+pub(super) use self::depths::LastCounts;
 use self::look::Look;
 
 impl<A: Access> Operator for A {
@@ -40,7 +40,7 @@ impl<A: Access> Operator for A {
     }
 
     fn next_hops(&self) -> Result<Vec<NextHop>, SpoolError> {
-        self.read(|db| Look { db }.next_hops())
+        self.read(|db| depths::next_hops(db, self.counts()))
     }
 
     fn retry(&self, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError> {
@@ -115,6 +115,6 @@ impl<A: Access> Operator for A {
     }
 
     fn depths(&self) -> Result<Depths, SpoolError> {
-        self.read(|db| depths::depths(db, self.request_count()))
+        self.read(|db| depths::depths(db, self.counts()))
     }
 }
