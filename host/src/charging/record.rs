@@ -74,6 +74,20 @@ pub struct Fields {
     pub reason: Option<String>,
 }
 
+impl Fields {
+    /// The status of a report. For a report that was sent on, its own status, and not the SMTP code of the next hop.
+    pub fn reported(&self) -> Option<&str> {
+        self.report_status
+            .as_deref()
+            .or_else(|| spoken(self.status_code.as_deref()))
+    }
+}
+
+/// The status, if it is a word of MM4 and no SMTP code.
+pub(super) fn spoken(code: Option<&str>) -> Option<&str> {
+    code.filter(|code| *code == "0" || !code.bytes().all(|octet| octet.is_ascii_digit()))
+}
+
 impl Record {
     /// # Errors
     /// The stored record is not of the shape that the contract gives it.

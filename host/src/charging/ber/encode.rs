@@ -7,7 +7,7 @@
 use jiff::Zoned;
 use mm4relay_engine::RecordType;
 
-use super::super::record::{Record, dated, zoned};
+use super::super::record::{Record, dated, spoken, zoned};
 use super::layout::{self, Field};
 use super::{tlv, values};
 use crate::protocol::mm4::{Date, Expiry, MessageClass, Priority};
@@ -70,11 +70,11 @@ fn write(out: &mut Vec<u8>, tag: u32, field: Field, record: &Record, of: RecordT
             );
         }
         Field::MmStatus | Field::ReadStatus => {
-            if let Some(word) = reported(record) {
+            if let Some(word) = record.fields.reported() {
                 number(values::mm_status(word).value);
             }
         }
-        Field::MandatoryMmStatus => number(values::mm_status(reported(record).unwrap_or("")).value),
+        Field::MandatoryMmStatus => number(values::mm_status(record.fields.reported().unwrap_or("")).value),
         Field::LocalSequenceNumber => number(record.sequence & 0xffff_ffff),
         Field::DeliveryReportRequested => boolean(out, tag, said.delivery_report_requested.unwrap_or(false)),
         Field::ReadReplyRequested => boolean(out, tag, said.read_reply_requested.unwrap_or(false)),
@@ -140,26 +140,13 @@ fn text(text: &str) -> &[u8] {
     &octets[..octets.len().min(LONGEST_TEXT)]
 }
 
-/// The status of a report. For a report that was sent on, its own status, and not the SMTP code of the next hop.
-fn reported(record: &Record) -> Option<&str> {
-    let said = &record.fields;
-    said.report_status
-        .as_deref()
-        .or_else(|| spoken(said.status_code.as_deref()))
-}
-
 /// The status of a response. For a response that was sent on, its own status, and not the SMTP code of the next hop.
 fn responded(record: &Record) -> Option<&str> {
     let said = &record.fields;
     match said.record_type {
-        Some(RecordType::RelayOut) => reported(record),
+        Some(RecordType::RelayOut) => record.fields.reported(),
         _ => said.status_code.as_deref(),
     }
-}
-
-/// The status, if it is a word of MM4 and no SMTP code.
-fn spoken(code: Option<&str>) -> Option<&str> {
-    code.filter(|code| *code == "0" || !code.bytes().all(|octet| octet.is_ascii_digit()))
 }
 
 /// The status text as received, with the status word in front where the word has no number of its own.
@@ -175,7 +162,7 @@ fn status_text(record: &Record, of: RecordType) -> Option<String> {
         true => {
             let text = said.report_status_text.as_deref();
             let own = spoken(said.status_code.as_deref()).and(said.status_text.as_deref());
-            (reported(record), text.or(own))
+            (record.fields.reported(), text.or(own))
         }
         false => (said.status_code.as_deref(), said.status_text.as_deref()),
     };

@@ -95,8 +95,12 @@ fn print(args: &Args, comparison: &Comparison) {
         }
     }
     if !(args.json || args.csv) {
+        let how = match comparison.differences.is_empty() {
+            true => "alike",
+            false => "with the differences above",
+        };
         println!(
-            "{} agree or differ as above; recipients and octets, ours / theirs:",
+            "{} on both sides, {how}; recipients and octets, ours / theirs:",
             counted(comparison.matched, "recipient")
         );
     }

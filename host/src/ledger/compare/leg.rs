@@ -129,7 +129,7 @@ pub fn legs_of(record: &Record, name: RecordName) -> Vec<(LegKey, LegFacts)> {
         at: (record.recorded_at.0 / 1000) as i64,
         size: fields.message_size,
         class: class(fields.message_class.as_deref()),
-        status: fields.status_code.as_deref().map(status),
+        status: said_status(fields, flow, sent).map(status),
         record: name,
     };
     legs(
@@ -139,6 +139,14 @@ pub fn legs_of(record: &Record, name: RecordName) -> Vec<(LegKey, LegFacts)> {
         fields.recipients.iter().map(String::as_str),
         &said,
     )
+}
+
+/// What a report says, also where its record has the next hop's reply beside that: the other side never hears the reply.
+fn said_status(fields: &Fields, flow: Flow, sent: bool) -> Option<&str> {
+    match (flow, sent) {
+        (Flow::Forward, _) | (_, false) => fields.status_code.as_deref(),
+        (Flow::DeliveryReport | Flow::ReadReply, true) => fields.reported(),
+    }
 }
 
 /// The Relay/Server at the other end of the leg of a record in BER: a domain, or the name of a peer.
@@ -293,6 +301,36 @@ mod tests {
         assert_eq!(ours[0].0.recipient, "+15555550199");
         assert_eq!(theirs[0].1.record, RecordName::Number(7));
         assert_eq!(partner_of_ber(&decoded), Some("mms.b.example"));
+    }
+
+    #[test]
+    fn a_report_that_was_sent_has_its_own_status_in_whatever_form_it_was_recorded() {
+        for (of, its, word) in [
+            (RecordType::R4drq, "Retrieved", "retrieved"),
+            (RecordType::R4drq, "Expired", "expired"),
+            (RecordType::R4rrq, "Read", "read"),
+        ] {
+            let record = Record {
+                sequence: 1,
+                recorded_at: Timestamp(1_795_298_400_000),
+                relay_id: String::new(),
+                plugin: String::new(),
+                plugin_version: String::new(),
+                fields: Fields {
+                    record_type: Some(of),
+                    message_id: "k1@mms.a.example".into(),
+                    recipients: vec!["+15555550199".into()],
+                    status_code: Some("250".into()),
+                    status_text: Some("taken".into()),
+                    report_status: Some(its.into()),
+                    ..Fields::default()
+                },
+            };
+            let decoded = ber::decode(&mut &ber::encode(&record).unwrap()[..]).unwrap();
+            let status = |legs: Vec<(LegKey, LegFacts)>| legs[0].1.status.clone();
+            assert_eq!(status(legs_of(&record, RecordName::Number(1))).as_deref(), Some(word), "{of:?}");
+            assert_eq!(status(legs_of_ber(&decoded, 1)).as_deref(), Some(word), "{of:?}");
+        }
     }
 
     #[test]

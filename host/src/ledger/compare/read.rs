@@ -106,6 +106,7 @@ fn csv(text: &str, each: &mut dyn FnMut(ReadRecord)) -> anyhow::Result<u64> {
             message_size: size.with_context(|| format!("line {line}: message-size is no number"))?,
             message_class: value("message-class"),
             status_code: value("status-code"),
+            report_status: value("report-status"),
             ..Fields::default()
         };
         each(record(
