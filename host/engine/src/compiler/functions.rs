@@ -63,13 +63,22 @@ impl Functions {
             return;
         }
         let unfinished = self.path.with_extension(std::process::id().to_string());
-        if self.write(&seen, &unfinished).and_then(|()| fs::rename(&unfinished, &self.path)).is_err() {
+        if self
+            .write(&seen, &unfinished)
+            .and_then(|()| fs::rename(&unfinished, &self.path))
+            .is_err()
+        {
             let _ = fs::remove_file(&unfinished);
         }
     }
 
     fn write(&self, seen: &Seen, path: &Path) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
         let mut file = BufWriter::new(file);
         let mut written = 0;
         for (key, function) in self.in_order(seen) {
@@ -89,11 +98,25 @@ impl Functions {
     /// What came, what was used, and the rest.
     fn in_order<'a>(&'a self, seen: &'a Seen) -> impl Iterator<Item = (&'a Key, &'a [u8])> {
         let mut left = self.known.clone();
-        let used: Vec<_> = seen.used.iter().filter_map(|key| Some((key, left.remove(key)?))).collect();
-        let rest = self.known.iter().filter(move |(key, _)| left.contains_key(*key)).map(|(key, at)| (key, at.clone()));
-        let old = used.into_iter().chain(rest).filter(|(key, _)| !seen.new.contains_key(*key));
+        let used: Vec<_> = seen
+            .used
+            .iter()
+            .filter_map(|key| Some((key, left.remove(key)?)))
+            .collect();
+        let rest = self
+            .known
+            .iter()
+            .filter(move |(key, _)| left.contains_key(*key))
+            .map(|(key, at)| (key, at.clone()));
+        let old = used
+            .into_iter()
+            .chain(rest)
+            .filter(|(key, _)| !seen.new.contains_key(*key));
         let old = old.map(|(key, at)| (key, &self.content[at]));
-        seen.new.iter().map(|(key, function)| (key, function.as_slice())).chain(old)
+        seen.new
+            .iter()
+            .map(|(key, function)| (key, function.as_slice()))
+            .chain(old)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

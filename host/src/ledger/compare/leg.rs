@@ -328,7 +328,11 @@ mod tests {
             };
             let decoded = ber::decode(&mut &ber::encode(&record).unwrap()[..]).unwrap();
             let status = |legs: Vec<(LegKey, LegFacts)>| legs[0].1.status.clone();
-            assert_eq!(status(legs_of(&record, RecordName::Number(1))).as_deref(), Some(word), "{of:?}");
+            assert_eq!(
+                status(legs_of(&record, RecordName::Number(1))).as_deref(),
+                Some(word),
+                "{of:?}"
+            );
             assert_eq!(status(legs_of_ber(&decoded, 1)).as_deref(), Some(word), "{of:?}");
         }
     }
