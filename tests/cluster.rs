@@ -5,6 +5,7 @@ mod failover;
 mod field;
 mod nodes;
 mod pauses;
+mod rollout;
 mod seen;
 mod store;
 

@@ -10,6 +10,7 @@
 //! - [`intake`]: the SMTP server
 //! - [`pipeline`]: the chain of plug-ins
 //! - [`versions`]: which version of each plug-in runs: loading, replacing, going back
+//! - [`rollout`]: one version of a plug-in for all relays that share a store
 //! - [`rehearsal`]: plug-ins without traffic: samples, recordings, replays
 //! - [`routing`]: from recipient to peer
 //! - [`tables`]: look-up tables out of files, for routing and for plug-ins
@@ -51,6 +52,7 @@ pub mod protocol;
 pub mod registry;
 pub mod rehearsal;
 pub mod relay;
+pub mod rollout;
 pub mod routing;
 #[cfg(test)]
 mod simulation;

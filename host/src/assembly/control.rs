@@ -22,9 +22,10 @@ use crate::control::configuration::Compared;
 use crate::control::http::{self, NamedHosts, SOCKET, Socket, Tcp};
 use crate::control::limits::Limit;
 use crate::control::peers::{Pause, Peer};
-use crate::control::placing::{ToPlace, VersionPlaced};
+use crate::control::placing::{Placement, VersionPlaced};
 use crate::control::plugins;
 use crate::control::relay::{Listening, PlugIn, Running};
+use crate::control::rollouts::AllRollouts;
 use crate::control::routes::{Route, Routed, Step};
 use crate::control::tables::Table;
 use crate::control::traffic::AllTraffic;
@@ -33,6 +34,7 @@ use crate::message::{PeerName, Timestamp};
 use crate::monitoring::Names;
 use crate::pages::{self, Recent};
 use crate::relay::Relay;
+use crate::rollout::Participant;
 use crate::routing::Side;
 use crate::spool::{Operator, Spool};
 use crate::vitals::{Standing, Vitals};
@@ -64,6 +66,8 @@ pub(crate) struct Seen {
     life: Life,
     alarms: Arc<Alarms>,
     current: Arc<Mutex<Current>>,
+    /// Where relays share a store.
+    participant: Option<Arc<Participant>>,
     listeners: Vec<(SocketAddr, Side)>,
     monitoring: Option<SocketAddr>,
     orders: Option<mpsc::Sender<Order>>,
@@ -82,7 +86,7 @@ impl Seen {
     pub fn of(
         (relay, database): (&Arc<Relay>, &Arc<dyn Spool>),
         (life, alarms): (Life, Arc<Alarms>),
-        current: &Arc<Mutex<Current>>,
+        (current, participant): (&Arc<Mutex<Current>>, Option<Arc<Participant>>),
         (listeners, monitoring): (Vec<(SocketAddr, Side)>, Option<SocketAddr>),
         (file, orders): (&Path, Option<mpsc::Sender<Order>>),
     ) -> Self {
@@ -92,6 +96,7 @@ impl Seen {
             life,
             alarms,
             current: Arc::clone(current),
+            participant,
             listeners,
             monitoring,
             orders,
@@ -292,12 +297,12 @@ impl Live for InRooms {
     fn place_version(
         &self,
         plugin: String,
-        what: ToPlace,
+        placement: Placement,
         within: Duration,
     ) -> BoxFuture<'_, Result<VersionPlaced, Problem>> {
         Box::pin(async move {
             let config = self.seen.current.lock().await.config.clone();
-            let relay = Arc::clone(&self.seen.relay);
+            let (relay, participant) = (Arc::clone(&self.seen.relay), self.seen.participant.clone());
             // In a task of its own, which runs to its end even if the client leaves: a refused version must be removed
             // again.
             let placing = tokio::spawn(async move {
@@ -305,12 +310,24 @@ impl Live for InRooms {
                 let named = named.ok_or_else(|| {
                     Problem::new(Kind::UnknownPlugIn, format!("there is no plug-in {plugin} any more"))
                 })?;
+                if let Some(participant) = participant {
+                    return super::rollouts::place(&participant, &plugin, placement, within).await;
+                }
                 let placing = (named, config.relay.spool.as_path());
-                super::control_plugins::place(&relay.catalogue, placing, what, within).await
+                super::control_plugins::place(&relay.catalogue, placing, placement.what, within).await
             });
             let placed = placing.await;
             placed.unwrap_or_else(|error| Err(Problem::new(Kind::Internal, format!("a bug: {error}"))))
         })
+    }
+
+    fn rollouts(&self) -> AllRollouts {
+        super::rollouts::shown(self.seen.participant.as_ref())
+    }
+
+    fn unbar(&self, plugin: String, digest: String, by: String) -> BoxFuture<'_, Result<String, Problem>> {
+        let participant = self.seen.participant.as_ref();
+        Box::pin(super::rollouts::unbar(participant, plugin, digest, by))
     }
 
     fn switch_off(&self, plugins: BTreeSet<String>) {

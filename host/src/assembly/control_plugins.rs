@@ -92,6 +92,7 @@ pub(super) async fn place(
             after: placed.digest,
             attempt: placed.attempt.as_ref().map(attempt),
             watched_seconds: plugin.watch.as_secs_f64(),
+            rollout: None,
         }),
         Err(not) => Err(problem(catalogue, &plugin.name, &not)),
     }

@@ -151,9 +151,11 @@ impl Findings {
                 RefusedVersion::Load(error) => (&error.plugin, key_of(&error.kind)),
                 RefusedVersion::Signature { plugin, .. } => (plugin, ("file", Code::PluginSignature)),
                 RefusedVersion::Samples { plugin, .. } => (plugin, ("samples", Code::PluginSamples)),
-                RefusedVersion::Shadow { plugin, .. } | RefusedVersion::Barred { plugin } => {
-                    (plugin, ("file", Code::PluginFile))
-                }
+                RefusedVersion::Shadow { plugin, .. }
+                | RefusedVersion::Barred { plugin }
+                | RefusedVersion::NotKept { plugin, .. }
+                | RefusedVersion::ForAll { plugin }
+                | RefusedVersion::NotConfigured { plugin } => (plugin, ("file", Code::PluginFile)),
             };
             let key = self.places.key("plugin", name, key);
             self.problem(code, &key, refused.line());

@@ -13,7 +13,7 @@
 //! - [`terms`]: the terms for transactions
 //! - [`listening`]: the listening sockets
 //! - [`charging_files`] and [`record_files`]: charging records
-//! - [`control`]: the operator's door
+//! - [`control`]: the operator's door; [`rollouts`]: versions of plug-ins for all relays
 //! - [`members`]: what the relays on a store know of each other
 //! - [`alarms`], [`route`] (the explanation of a route), and [`metrics`] (the pages of monitoring)
 
@@ -44,6 +44,7 @@ mod prepare;
 pub(crate) mod record_files;
 mod rehearsal;
 mod reload;
+mod rollouts;
 mod rooms;
 mod route;
 mod services;

@@ -1,5 +1,6 @@
 //! The rooms of a configuration, made one by one, before any of them works.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -46,7 +47,8 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// Makes the rooms, and returns the recorder of the plug-ins too.
+    /// Makes the rooms, and returns the recorder of the plug-ins too. Of plug-ins in `pins` the version with this digest is
+    /// loaded, whatever their files hold.
     ///
     /// # Errors
     /// What is wrong with the plug-ins, among others.
@@ -54,6 +56,7 @@ impl Rooms {
         prepared: &Prepared,
         store: Facets,
         clock: SharedClock,
+        pins: BTreeMap<String, String>,
     ) -> anyhow::Result<(Self, Option<Arc<Recorder>>)> {
         let config = &prepared.examined.config;
         let directory = Arc::clone(&prepared.directory);
@@ -61,7 +64,7 @@ impl Rooms {
         let gates = Arc::<Gates>::default();
         let outside = Neighbours::of(config, &gates)?;
         let given = services(&prepared.tables.tables, &store.values, &clock, &directory, outside)?;
-        let catalogue = load_catalogue(config, given, recorder.as_ref(), &prepared.found).await?;
+        let catalogue = load_catalogue(config, (given, pins), recorder.as_ref(), &prepared.found).await?;
         let transactions = Transactions::new(
             Arc::clone(&store.requests),
             Arc::clone(&store.inbox),
@@ -162,7 +165,7 @@ fn open_shared(config: &Config, shared: &SharedSpool, clock: SharedClock) -> any
 
 async fn load_catalogue(
     config: &Config,
-    services: Arc<dyn Services>,
+    (services, pins): (Arc<dyn Services>, BTreeMap<String, String>),
     recorder: Option<&Arc<Recorder>>,
     found: &Findings,
 ) -> anyhow::Result<Arc<Catalogue>> {
@@ -195,7 +198,7 @@ async fn load_catalogue(
         engine.clone(),
         services,
         plugins::specs(config, recorder).await?,
-        history,
+        (history, pins),
     )
     .await;
     engine.give_way();

@@ -146,7 +146,9 @@ impl Running {
             None => store,
         };
         // Boxed: the future of loading is so deep that the compiler could not handle its containers.
-        let (rooms, recorder) = Box::pin(Rooms::load(&prepared, store, clock)).await?;
+        let shared = Arc::clone(&database).rollouts();
+        let pins = super::rollouts::pins(shared.as_deref(), &config).await?;
+        let (rooms, recorder) = Box::pin(Rooms::load(&prepared, store, clock, pins)).await?;
         let certificates = prepared.certificates;
         let vitals = Arc::<Vitals>::default();
         let outcomes = Arc::new(rooms.outcomes());
@@ -162,6 +164,12 @@ impl Running {
         let charging_files = ChargingFiles::of(&config, &database, &relay.clock);
         let mut standing = tasks::begin(&vitals, &relay, &database, charging_files.as_ref()).await?;
         standing.extend(spans.as_ref().map(|spans| spans.carry(&vitals)));
+        let participant = shared.map(|shared| super::rollouts::participant(shared, &relay, &config));
+        standing.extend(
+            participant
+                .as_ref()
+                .map(|participant| super::rollouts::takes_part(participant, &vitals)),
+        );
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
         let sockets = prepared.sockets.listen(&mut prepared.found);
@@ -175,7 +183,12 @@ impl Running {
         let alarms = Arc::<Alarms>::default();
         let files = charging_files.clone();
         let sink = spans.map(|spans| spans.sink);
-        let shown = Shown::of((&relay, &database), life.clone(), (files, sink), &alarms);
+        let shown = Shown::of(
+            (&relay, &database),
+            life.clone(),
+            (files, sink, participant.clone()),
+            &alarms,
+        );
         let monitoring = monitoring(&config, shown, &vitals).await?;
         let (folder, over_tcp) = (config.relay.spool.clone(), config.control.clone());
         let current = Arc::new(Mutex::new(Current {
@@ -207,7 +220,13 @@ impl Running {
         ));
         let at = listeners.iter().map(|it| (it.address, it.side)).collect();
         let at = (at, monitoring.as_ref().map(Monitoring::address));
-        let seen = Seen::of((&relay, &database), (life, alarms), &current, at, (file, setup.orders));
+        let seen = Seen::of(
+            (&relay, &database),
+            (life, alarms),
+            (&current, participant),
+            at,
+            (file, setup.orders),
+        );
         let over_tcp = over_tcp.as_ref().map(|control| (control, certificates.door()));
         let control = ControlDoor::open(&folder, over_tcp, seen, &vitals).await?;
         Ok(Self {

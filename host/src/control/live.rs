@@ -11,9 +11,10 @@ use super::cdr::RecordFiles;
 use super::configuration::Compared;
 use super::limits::Limit;
 use super::peers::{Pause, Peer};
-use super::placing::{ToPlace, VersionPlaced};
+use super::placing::{Placement, VersionPlaced};
 use super::plugins::PlugInAtWork;
 use super::relay::Running;
+use super::rollouts::AllRollouts;
 use super::routes::{Route, Routed};
 use super::tables::Table;
 use super::traffic::AllTraffic;
@@ -60,9 +61,15 @@ pub trait Live: Send + Sync + 'static {
     fn place_version(
         &self,
         plugin: String,
-        what: ToPlace,
+        placement: Placement,
         within: Duration,
     ) -> BoxFuture<'_, Result<VersionPlaced, Problem>>;
+
+    /// What all relays on the store run of each plug-in, as it was seen last.
+    fn rollouts(&self) -> AllRollouts;
+
+    /// Lets a version be rolled out again that was barred. Its digest.
+    fn unbar(&self, plugin: String, digest: String, by: String) -> BoxFuture<'_, Result<String, Problem>>;
 
     /// Shows no message to these, and messages to all others again.
     fn switch_off(&self, plugins: BTreeSet<String>);

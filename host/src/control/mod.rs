@@ -31,6 +31,7 @@ mod problem;
 pub mod queue;
 pub mod relay;
 pub mod requests;
+pub mod rollouts;
 pub mod routes;
 pub mod spool;
 pub mod tables;

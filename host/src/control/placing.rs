@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::plugins::Attempt;
+use super::rollouts::RolloutAtWork;
 use super::{Ask, Desk, Kind, Method, Problem, Role, Who};
 
 /// Seconds that the relay has for a load, when nobody says, and at the most.
 const WAIT: u64 = 120;
 const LONGEST_WAIT: u64 = 3600;
 
-/// Load this version of a plug-in. It goes through every step that a version goes through, and takes the place of the running
+/// Load this version of a plug-in. Where relays share a store, it goes to all of them, as a roll-out, or to none. It goes through every step that a version goes through, and takes the place of the running
 /// one, or does not and leaves everything as it was. While that lasts, `plugins` shows its steps.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,9 +31,14 @@ pub struct LoadVersion {
     /// For how long the answer waits. Default 120, at most 3600. A load that takes longer goes on.
     #[serde(default)]
     pub seconds: Option<u64>,
+    /// Where relays share a store: each configures it with its own settings, also where those are not the settings of this
+    /// relay.
+    #[serde(default)]
+    pub own_settings: bool,
 }
 
-/// Load the version of a plug-in that ran before the running one.
+/// Load the version of a plug-in that ran before the running one. Where relays share a store, all of them do, and the running
+/// version is barred.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollBack {
@@ -43,7 +49,7 @@ pub struct RollBack {
 }
 
 /// Which version runs now.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct VersionPlaced {
     /// The SHA-256 of the component that ran.
@@ -54,10 +60,22 @@ pub struct VersionPlaced {
     pub attempt: Option<Attempt>,
     /// For so long it is watched, and rolled back if it fails clearly more often.
     pub watched_seconds: f64,
+    /// How it came to all relays, where they share a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutAtWork>,
 }
 
 /// A component to be placed, and its signature. `None`: the version before the running one.
 pub type ToPlace = Option<(Bytes, Option<String>)>;
+
+/// What is to run instead, and who wants it so.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    pub what: ToPlace,
+    /// Each of several relays configures it with its own settings.
+    pub own_settings: bool,
+    pub by: String,
+}
 
 impl Ask for LoadVersion {
     type Answer = VersionPlaced;
@@ -77,21 +95,21 @@ impl Ask for LoadVersion {
             "digest": mm4relay_engine::digest(&component),
             "octets": component.len(),
             "signed": self.signature.is_some(),
+            "own-settings": self.own_settings,
         }))
     }
 
-    async fn answer(self, desk: &Desk, _: &Who) -> Result<VersionPlaced, Problem> {
+    async fn answer(self, desk: &Desk, who: &Who) -> Result<VersionPlaced, Problem> {
         let component = STANDARD.decode(&self.component).map_err(|error| {
             let detail = format!("component is not base64 (RFC 4648, 4): {error}");
             Problem::new(Kind::Unreadable, detail)
         })?;
-        place(
-            desk,
-            &self.plugin,
-            Some((component.into(), self.signature)),
-            self.seconds,
-        )
-        .await
+        let placement = Placement {
+            what: Some((component.into(), self.signature)),
+            own_settings: self.own_settings,
+            by: who.name.clone(),
+        };
+        place(desk, &self.plugin, placement, self.seconds).await
     }
 }
 
@@ -103,12 +121,22 @@ impl Ask for RollBack {
     const PATH: &'static str = "/v1/plugins/{plugin}/rollback";
     const ROLE: Role = Role::Administrator;
 
-    async fn answer(self, desk: &Desk, _: &Who) -> Result<VersionPlaced, Problem> {
-        place(desk, &self.plugin, None, self.seconds).await
+    async fn answer(self, desk: &Desk, who: &Who) -> Result<VersionPlaced, Problem> {
+        let placement = Placement {
+            what: None,
+            own_settings: true,
+            by: who.name.clone(),
+        };
+        place(desk, &self.plugin, placement, self.seconds).await
     }
 }
 
-async fn place(desk: &Desk, plugin: &str, what: ToPlace, seconds: Option<u64>) -> Result<VersionPlaced, Problem> {
+async fn place(
+    desk: &Desk,
+    plugin: &str,
+    placement: Placement,
+    seconds: Option<u64>,
+) -> Result<VersionPlaced, Problem> {
     desk.refuse_other_plugins(&[plugin.to_owned()])?;
     let seconds = seconds.unwrap_or(WAIT);
     if !(1..=LONGEST_WAIT).contains(&seconds) {
@@ -116,6 +144,6 @@ async fn place(desk: &Desk, plugin: &str, what: ToPlace, seconds: Option<u64>) -
         return Err(Problem::new(Kind::Unreadable, detail));
     }
     let live = desk.live("loads a version")?;
-    live.place_version(plugin.to_owned(), what, Duration::from_secs(seconds))
+    live.place_version(plugin.to_owned(), placement, Duration::from_secs(seconds))
         .await
 }

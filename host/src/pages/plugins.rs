@@ -13,6 +13,7 @@ use super::words;
 use crate::control::Ask;
 use crate::control::placing::{LoadVersion, RollBack};
 use crate::control::plugins::{Attempt, LoadStep, PlugInAtWork, PlugIns, ResetBreaker, SwitchOff, SwitchOn};
+use crate::control::rollouts::{AllRollouts, ListRollouts};
 
 #[derive(Template)]
 #[template(path = "plugins.html")]
@@ -22,11 +23,12 @@ struct AllPlugIns {
     loads: Loads,
 }
 
-/// How the last load of each went, or goes.
+/// How the last load of each went, or goes, and the roll-outs to all relays on the store.
 #[derive(Template)]
 #[template(path = "loads.html")]
 struct Loads {
     plugins: Vec<PlugInAtWork>,
+    rollouts: AllRollouts,
 }
 
 pub(super) async fn page(looking: Looking) -> Page {
@@ -34,6 +36,7 @@ pub(super) async fn page(looking: Looking) -> Page {
     Ok(show(&AllPlugIns {
         loads: Loads {
             plugins: plugins.clone(),
+            rollouts: looking.ask(ListRollouts {}).await?,
         },
         plugins,
         frame: looking.frame("Plug-ins", "/plugins").await,
@@ -42,10 +45,15 @@ pub(super) async fn page(looking: Looking) -> Page {
 
 /// The part of the page that refreshes itself.
 pub(super) async fn live(looking: Looking) -> Page {
-    let plugins = looking.try_ask(&looking.visitor.unseeing(), PlugIns {}).await;
-    match plugins {
-        Ok(found) => Ok(show(&Loads { plugins: found.plugins })),
-        Err(problem) => Err(looking.refused(&problem).await),
+    let unseeing = looking.visitor.unseeing();
+    let plugins = looking.try_ask(&unseeing, PlugIns {}).await;
+    let rollouts = looking.try_ask(&unseeing, ListRollouts {}).await;
+    match (plugins, rollouts) {
+        (Ok(found), Ok(rollouts)) => Ok(show(&Loads {
+            plugins: found.plugins,
+            rollouts,
+        })),
+        (Err(problem), _) | (_, Err(problem)) => Err(looking.refused(&problem).await),
     }
 }
 
@@ -59,8 +67,8 @@ impl Loads {
         }
     }
 
-    fn short<'a>(&self, of: &'a Attempt) -> &'a str {
-        of.digest.get(..12).unwrap_or(&of.digest)
+    fn short<'a>(&self, digest: &'a str) -> &'a str {
+        digest.get(..12).unwrap_or(digest)
     }
 
     fn milliseconds(&self, of: &LoadStep) -> String {
@@ -117,6 +125,7 @@ pub(super) async fn load(acting: Acting) -> Result<Response, Refused> {
         component: acting.form.text("component").unwrap_or_default(),
         signature: acting.form.text("signature"),
         seconds: None,
+        own_settings: false,
     };
     let told = begin(&acting, asked, format!("Another version of {plugin} is being loaded.")).await?;
     Ok(acting.done(told))

@@ -14,6 +14,7 @@
 //! | [`Operator`] | what operators see and do | `cli`, `relay` for the metrics |
 //! | [`Streams`] | records in their order | `charging` |
 //! | [`Ledger`](super::ledger::Ledger) | the end of each recipient | `ledger` |
+//! | [`Rollouts`] | versions of plug-ins for all relays that share the store | `rollout` |
 //!
 //! The verbs of [`Operator`], [`Streams`] and [`Ledger`](super::ledger::Ledger) block, because their callers write
 //! files and lines, in threads of their own. All others are asynchronous.
@@ -21,8 +22,8 @@
 use std::sync::Arc;
 
 use super::{
-    Acceptance, BoxFuture, Expect, Finish, Leases, Member, Operator, Outcome, PendingEvent, Presence, Receipt, Room,
-    Settlement, SpoolError, Streams, Trouble, Unfinished,
+    Acceptance, BoxFuture, Expect, Finish, Leases, Member, Operator, Outcome, PendingEvent, Presence, Receipt,
+    Rollouts, Room, Settlement, SpoolError, Streams, Trouble, Unfinished,
 };
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
@@ -218,6 +219,12 @@ pub trait Spool: Inbox + Queue + Requests + Events + Values + Operator + Streams
     /// The condition of the store, for metrics.
     fn state(&self) -> StoreState {
         StoreState::default()
+    }
+
+    /// What relays that share the store tell each other of plug-ins. `None`: it is one relay's alone, and versions are that
+    /// relay's own.
+    fn rollouts(self: Arc<Self>) -> Option<Arc<dyn Rollouts>> {
+        None
     }
 
     /// Whether the store is closed for good.

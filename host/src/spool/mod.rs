@@ -64,6 +64,7 @@ mod pieces;
 pub mod postgres;
 mod refused;
 mod reserve;
+mod rollouts;
 pub mod sqlite;
 mod states;
 mod stored;
@@ -97,6 +98,7 @@ pub use operator::{
     By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, Selection, StoredValue, Trace, Traces, ValueChange,
 };
 pub use refused::{Refusals, Refused};
+pub use rollouts::{Overview, Revised, Rollouts, Steering};
 pub use states::QueueState;
 pub use streams::{Mark, Recorded, StreamReader, Streams};
 pub use trouble::{Trouble, TroubleWith};

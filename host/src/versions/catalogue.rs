@@ -7,14 +7,15 @@
 //! Changes are prepared one after the other, which may take long. The swap itself is short and has a lock of its own,
 //! so that a version that fails in traffic is rolled back at once, even while another change is being prepared.
 
+mod for_all;
 #[cfg(test)]
 mod scripted;
+mod watched;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mm4relay_engine::{Engine, Services};
@@ -22,8 +23,11 @@ use tokio::sync::{Mutex, Notify};
 
 use super::history::{Cause, History, Verdict};
 use super::places::{link, put_in, short};
-use super::{AskedFor, Attempt, Candidate, CatalogueError, LinkSpec, Loader, Ready, RefusedVersion, files};
-use crate::pipeline::{Chain, Link, Tally};
+use super::{AskedFor, Candidate, CatalogueError, LinkSpec, Loader, Ready, RefusedVersion, files};
+use crate::pipeline::{Chain, Link};
+
+pub use for_all::{ReadyForAll, ShownForAll};
+pub use watched::WatchState;
 
 /// Holds the running chain.
 pub struct Catalogue {
@@ -57,18 +61,19 @@ impl Catalogue {
         services: Arc<dyn Services>,
         specs: Vec<LinkSpec>,
     ) -> Result<Arc<Self>, CatalogueError> {
-        Self::open(engine, services, specs, History::default()).await
+        Self::open(engine, services, specs, (History::default(), BTreeMap::new())).await
     }
 
-    /// Loads the first chain, and continues a history. Returns all errors at once.
+    /// Loads the first chain, and continues a history. Of plug-ins in `pins`, the version with this digest is loaded, whatever
+    /// their files hold. Returns all errors at once.
     pub async fn open(
         engine: Engine,
         services: Arc<dyn Services>,
         specs: Vec<LinkSpec>,
-        history: History,
+        (history, pins): (History, BTreeMap<String, String>),
     ) -> Result<Arc<Self>, CatalogueError> {
         let catalogue = Arc::new_cyclic(|me| Self {
-            loader: Loader::new(engine, services, history),
+            loader: Loader::new(engine, services, history, pins),
             chain: ArcSwap::from_pointee(Chain::default()),
             off: ArcSwap::default(),
             configured: Mutex::default(),
@@ -188,7 +193,7 @@ impl Catalogue {
 
     /// Prepares the version in the file, or the one that stands in for it.
     async fn prepare(&self, spec: &LinkSpec, cause: Cause) -> Result<Ready, RefusedVersion> {
-        let candidate = match self.loader.stand_in(spec).await {
+        let candidate = match self.loader.stand_in(spec).await? {
             Some(candidate) => candidate,
             None => self.read(spec, cause).await?,
         };
@@ -210,6 +215,11 @@ impl Catalogue {
         let candidate = self.read(spec, Cause::File).await?;
         if candidate.digest == link.plugin.digest() {
             return Ok(None);
+        }
+        if self.loader.pinned(spec.name()).is_some() {
+            return Err(RefusedVersion::ForAll {
+                plugin: spec.name().to_owned(),
+            });
         }
         self.loader
             .prepare(spec, candidate, Cause::File, Some(link))
@@ -296,90 +306,6 @@ impl Catalogue {
             }
         }
         self.loader.live(ready).await;
-    }
-
-    /// Watches the failures of a new version for a while. The version before stays loaded meanwhile, and is put back
-    /// when the new one fails clearly more often.
-    fn watch_over(&self, new: Link, old: Link, version: &Ready, window: Duration) {
-        let me = Weak::clone(&self.me);
-        let (attempt, stamp) = (version.attempt.clone(), version.candidate.stamp.clone());
-        self.loader.watched(&attempt, format!("for {window:?}"));
-        let generation = self.generation.load(Ordering::Relaxed);
-        tokio::spawn(async move {
-            let worse = new.health.worse_than(&old.health);
-            let ended = tokio::time::timeout(window, worse).await;
-            let Some(catalogue) = me.upgrade() else { return };
-            match ended {
-                Ok(tally) => catalogue.roll_back(&new, &old, stamp, tally, generation).await,
-                Err(_) => catalogue.stood_the_watch(&attempt, &new),
-            }
-        });
-    }
-
-    fn stood_the_watch(&self, attempt: &Attempt, new: &Link) {
-        let Tally { calls, failures } = new.health.tally();
-        self.loader
-            .watched(attempt, format!("over: {failures} of {calls} calls failed"));
-    }
-
-    /// Puts the version before back at once, as it was loaded, if `new` still runs. If settings or tables have changed
-    /// since, it is loaded again with the present ones afterwards. `stamp` is that of the file of `new`.
-    async fn roll_back(&self, new: &Link, old: &Link, stamp: String, tally: Tally, generation: u64) {
-        {
-            let _turn = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut chain = Chain::clone(&self.chain());
-            let runs =
-                |link: &&mut Link| link.plugin.name() == new.plugin.name() && Arc::ptr_eq(&link.health, &new.health);
-            let Some(link) = chain.links.iter_mut().find(runs) else {
-                return;
-            };
-            link.plugin = old.plugin.clone();
-            link.health = Arc::clone(&old.health);
-            link.tap = Arc::clone(&old.tap);
-            self.chain.store(Arc::new(chain));
-        }
-        let (plugin, bad, digest) = (new.plugin.name(), short(&new.plugin), short(&old.plugin));
-        let why = format!("{} of its first {} calls failed", tally.failures, tally.calls);
-        tracing::error!(
-            plugin,
-            bad,
-            digest,
-            event = "plugin-rolled-back",
-            "the new plug-in is rolled back, the version before is live: {why}"
-        );
-        let note = |record: &mut super::history::Record| {
-            record.rolled_back(new.plugin.digest(), old.plugin.digest(), &why, stamp);
-        };
-        self.loader.history.change(plugin, note).await;
-        if self.generation.load(Ordering::Relaxed) != generation {
-            self.renew(plugin).await;
-        }
-    }
-
-    /// Loads the running version again, with the present settings and tables.
-    async fn renew(&self, plugin: &str) {
-        let configured = self.configured.lock().await;
-        let Some(spec) = configured.specs.iter().find(|spec| spec.name() == plugin) else {
-            return;
-        };
-        let Some(candidate) = self.loader.stand_in(spec).await else {
-            return;
-        };
-        match self.loader.prepare(spec, candidate, Cause::Rollback, None).await {
-            Ok(version) => {
-                let ready = [version];
-                self.go_live(&configured.specs, &ready, |running, links| {
-                    put_in(links, running, &configured.specs, &ready);
-                })
-                .await;
-            }
-            Err(error) => {
-                tracing::error!(
-                    event = "plugin-kept-old-settings",
-                    "a version that was put back keeps the settings and tables that it had: {error}"
-                );
-            }
-        }
     }
 
     /// The folders of the running chain's files.

@@ -15,8 +15,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
-use super::{AskedFor, files};
+use super::files;
 use crate::sync::lock;
+
+pub use super::attempts::{Attempt, Cause, Step, Verdict};
 
 /// How many attempts are kept for each plug-in.
 pub const ATTEMPTS_MAX: usize = 10;
@@ -83,58 +85,6 @@ pub struct Barred {
     /// Identifies the file: see [`files::stamp`]. Putting the same bytes there again changes the stamp.
     pub stamp: String,
     pub why: String,
-}
-
-/// One attempt to load a version.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    pub number: u64,
-    /// `start`, `reload`, `file` or `rollback`.
-    pub cause: Cause,
-    /// What an operator asked for, where the file came from the relay itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<AskedFor>,
-    pub digest: String,
-    /// When it began, in RFC 3339.
-    pub began: String,
-    pub steps: Vec<Step>,
-    pub verdict: Verdict,
-    /// Why the version is not live.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
-}
-
-/// What caused an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cause {
-    /// The relay was started.
-    Start,
-    /// The configuration was read again.
-    Reload,
-    /// The file was replaced.
-    File,
-    /// The version that was rolled back to is loaded with the present settings and tables.
-    Rollback,
-}
-
-/// A completed step, in the order of [`super`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Step {
-    pub step: String,
-    /// Milliseconds since the attempt began.
-    pub after_ms: f64,
-    pub said: String,
-}
-
-/// The state of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    UnderWay,
-    Live,
-    Refused,
-    RolledBack,
 }
 
 /// The book, and the file that it is kept in.
@@ -222,7 +172,8 @@ impl Record {
     pub fn rolled_back(&mut self, bad: &str, to: &str, why: &str, stamp: String) {
         self.running = Some(to.to_owned());
         self.versions.retain(|version| version.digest != bad);
-        self.barred = Some(Barred {
+        // What comes out of no file is barred in the store.
+        self.barred = (!stamp.is_empty()).then(|| Barred {
             digest: bad.to_owned(),
             stamp,
             why: why.to_owned(),

@@ -20,18 +20,21 @@
 //! Every attempt is recorded step by step ([`history`]).
 
 mod announced;
+mod attempts;
 mod catalogue;
 pub mod files;
 pub mod history;
 mod places;
 pub mod placing;
+mod refused;
 mod shadow;
 pub mod signing;
 mod steps;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,17 +42,18 @@ use mm4relay_engine::{Engine, LoadError, LoadErrorKind, Plugin, PluginSpec, Serv
 
 use crate::clock::rfc3339;
 use crate::message::{OnFailure, Timestamp};
+use crate::sync::lock;
 
 use crate::pipeline::When;
 use crate::rehearsal::recording::{Recorder, Recording};
-use crate::rehearsal::samples::SamplesError;
 
 use announced::Announced;
 use history::{Cause, History, Verdict};
-use signing::{SignatureError, Signing};
+use signing::Signing;
 
 pub use announced::AskedFor;
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, ReadyForAll, ShownForAll, WatchState};
+pub use refused::{CatalogueError, RefusedVersion};
 pub use shadow::ShadowTerms;
 pub use steps::Attempt;
 pub use watch::Watched;
@@ -93,46 +97,6 @@ impl LinkSpec {
     }
 }
 
-/// Why a version does not go live.
-#[derive(Debug, thiserror::Error)]
-pub enum RefusedVersion {
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error("plug-in {plugin:?}: {error}")]
-    Signature { plugin: String, error: SignatureError },
-    #[error("plug-in {plugin:?}: {error}")]
-    Samples { plugin: String, error: SamplesError },
-    #[error("plug-in {plugin:?}: beside the running version, it {why}: {found}")]
-    Shadow {
-        plugin: String,
-        why: &'static str,
-        found: String,
-    },
-    #[error("plug-in {plugin:?}: it was rolled back while this change was prepared")]
-    Barred { plugin: String },
-}
-
-impl RefusedVersion {
-    /// The reason on one line, whatever the plug-in's own text contains.
-    pub fn line(&self) -> String {
-        let text = self.to_string();
-        let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
-        lines.collect::<Vec<_>>().join(" | ")
-    }
-}
-
-/// Why a chain does not go live. The running one is untouched.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct CatalogueError(pub Vec<RefusedVersion>);
-
-impl CatalogueError {
-    /// The fault of each plug-in on a line of its own, because a log is read by lines.
-    pub fn lines(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(RefusedVersion::line)
-    }
-}
-
 /// The bytes of a version, read once.
 #[derive(Clone)]
 pub struct Candidate {
@@ -150,6 +114,8 @@ pub struct Ready {
     pub recording: Option<Recording>,
     pub candidate: Candidate,
     pub attempt: Attempt,
+    /// How far the watch over it is, once it runs.
+    pub watch: Arc<tokio::sync::watch::Sender<WatchState>>,
 }
 
 /// Takes versions through the steps.
@@ -159,6 +125,8 @@ pub struct Loader {
     services: RwLock<Arc<dyn Services>>,
     pub history: Arc<History>,
     announced: Announced,
+    /// Digests of the versions that run whatever the plug-ins' files hold.
+    pins: Mutex<BTreeMap<String, String>>,
 }
 
 impl Candidate {
@@ -182,6 +150,11 @@ impl Candidate {
         reading.await.unwrap_or_else(|error| Err(internal(spec, &error)))
     }
 
+    /// A version that comes out of no file of this relay.
+    pub fn for_all(wasm: Bytes, signature: Option<String>) -> Self {
+        Self::new(wasm, signature, String::new())
+    }
+
     fn new(wasm: Bytes, signature: Option<String>, stamp: String) -> Self {
         let digest = mm4relay_engine::digest(&wasm);
         Self {
@@ -194,12 +167,29 @@ impl Candidate {
 }
 
 impl Loader {
-    pub fn new(engine: Engine, services: Arc<dyn Services>, history: History) -> Self {
+    pub fn new(engine: Engine, services: Arc<dyn Services>, history: History, pins: BTreeMap<String, String>) -> Self {
         Self {
             engine,
             services: RwLock::new(services),
             history: Arc::new(history),
             announced: Announced::default(),
+            pins: Mutex::new(pins),
+        }
+    }
+
+    /// From now on this version runs, whatever the plug-in's file holds.
+    pub fn pin(&self, plugin: &str, digest: &str) {
+        lock(&self.pins).insert(plugin.to_owned(), digest.to_owned());
+    }
+
+    pub fn pinned(&self, plugin: &str) -> Option<String> {
+        lock(&self.pins).get(plugin).cloned()
+    }
+
+    /// The other version, where this one is pinned.
+    fn repin(&self, plugin: &str, from: &str, to: &str) {
+        if self.pinned(plugin).as_deref() == Some(from) {
+            self.pin(plugin, to);
         }
     }
 
@@ -302,8 +292,35 @@ impl Loader {
         }
     }
 
-    /// The kept version that stands in for a barred file; `None` when the file is not barred.
-    pub async fn stand_in(&self, spec: &LinkSpec) -> Option<Candidate> {
+    /// The kept version that runs whatever the file holds: the one that is pinned, or the one that stands in for a barred
+    /// file. `None`: that in the file.
+    ///
+    /// # Errors
+    /// The pinned one is not kept.
+    pub async fn stand_in(&self, spec: &LinkSpec) -> Result<Option<Candidate>, RefusedVersion> {
+        match self.pinned(spec.name()) {
+            Some(digest) => self.kept(spec, digest).await.map(Some),
+            None => Ok(self.in_place_of_barred(spec).await),
+        }
+    }
+
+    async fn kept(&self, spec: &LinkSpec, digest: String) -> Result<Candidate, RefusedVersion> {
+        let folder = self.history.folder().map(std::path::Path::to_owned);
+        let (named, wanted) = (spec.name().to_owned(), digest.clone());
+        let kept = tokio::task::spawn_blocking(move || match folder {
+            Some(folder) => files::kept(&folder, &wanted),
+            None => Err(std::io::ErrorKind::NotFound.into()),
+        });
+        let kept = kept.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let (wasm, signature) = kept.map_err(|error| RefusedVersion::NotKept {
+            plugin: named,
+            digest,
+            error,
+        })?;
+        Ok(Candidate::for_all(wasm, signature))
+    }
+
+    async fn in_place_of_barred(&self, spec: &LinkSpec) -> Option<Candidate> {
         let record = self.history.record(spec.name());
         let barred = record.barred?;
         let (spool, running) = (self.history.folder()?.to_owned(), record.running?);

@@ -52,6 +52,7 @@ impl Loader {
                 recording,
                 candidate,
                 attempt,
+                watch: Arc::default(),
             }),
             Err(refusal) => {
                 self.end(&attempt, Verdict::Refused, &refusal.to_string()).await;

@@ -11,6 +11,7 @@ mod form;
 mod life;
 mod outside;
 mod plugins;
+mod rollouts;
 mod rooms;
 mod spans;
 mod transactions;
@@ -39,6 +40,7 @@ pub(crate) use self::life::Life;
 use super::alarms::Alarms;
 use super::charging_files::ChargingFiles;
 use crate::relay::Relay;
+use crate::rollout::Participant;
 
 /// The prefix of every name.
 const PREFIX: &str = "mm4relay";
@@ -107,7 +109,7 @@ impl Shown {
     pub fn of(
         (relay, database): (&Relay, &Arc<dyn Spool>),
         life: Life,
-        (files, sink): (Option<Arc<ChargingFiles>>, Option<Arc<Sink>>),
+        (files, sink, participant): (Option<Arc<ChargingFiles>>, Option<Arc<Sink>>, Option<Arc<Participant>>),
         alarms: &Arc<Alarms>,
     ) -> Self {
         let mut rooms = Registry::with_prefix(PREFIX);
@@ -126,6 +128,9 @@ impl Shown {
         }
         if let Some(sink) = sink {
             add(Box::new(spans::Told(sink)));
+        }
+        if let Some(participant) = participant {
+            add(Box::new(rollouts::Rollouts(participant)));
         }
         Self {
             spool: Arc::clone(database) as Arc<dyn Operator>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::operate;
+use super::{operate, rollout};
 use crate::config::Config;
 use crate::versions::AskedFor;
 use crate::versions::history::{Attempt, Book, Cause, FILE, Record, Step, Verdict};
@@ -28,10 +28,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         println!("no plug-ins are configured");
     }
     let at_work = operate::at_work(spool).await;
+    let for_all = rollout::for_all(spool).await;
     for plugin in &config.plugins {
         print!("{}", describe(&plugin.name, book.plugins.get(&plugin.name)));
         if let Some(running) = at_work.iter().find(|running| running.name == plugin.name) {
             print!("{}", operate::describe(running));
+        }
+        if let Some(of_all) = for_all.iter().find(|of_all| of_all.plugin == plugin.name) {
+            print!("{}", rollout::lines(of_all));
         }
     }
     Ok(())
@@ -109,6 +113,7 @@ fn outline(attempt: &Attempt, earlier: &[Attempt], whole: bool) -> String {
         (None, Cause::File) if ran_before => "its file was replaced by an earlier version",
         (None, Cause::File) => "its file was replaced by another version",
         (None, Cause::Rollback) => "put back",
+        (None, Cause::RollOut) => "rolled out to all relays",
     };
     let head = format!("{}  {}, {cause}", short(&attempt.digest), attempt.began);
     let step = |step: &Step| format!("\n{:<9} {:>8.1} ms  {}", step.step, step.after_ms, step.said);

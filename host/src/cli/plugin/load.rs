@@ -10,15 +10,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::cli::door;
+use crate::config::Config;
 use crate::control::placing::{LoadVersion, RollBack, VersionPlaced};
 use crate::control::plugins::{Attempt, PlugIns};
 use crate::control::{Ask, Client};
+
+use super::rollout::Following;
 use crate::versions::files;
 
 /// How often the steps are asked for.
 const LOOK: Duration = Duration::from_millis(50);
-/// The default number of seconds to wait for the relay.
+/// The default number of seconds to wait for the relay, and for all relays that share its store.
 const WAIT: u64 = 120;
+const WAIT_FOR_ALL: u64 = 900;
 
 #[derive(Debug, clap::Args)]
 pub struct LoadArgs {
@@ -26,6 +30,9 @@ pub struct LoadArgs {
     name: String,
     /// The new version; its signature is taken from FILE.sig
     file: PathBuf,
+    /// Where relays share a store: configure it at each with that relay's own settings, although these differ
+    #[arg(long)]
+    own_settings: bool,
     #[command(flatten)]
     relay: RelayArgs,
 }
@@ -43,16 +50,28 @@ struct RelayArgs {
     /// The relay's configuration
     #[arg(long, value_name = "FILE", default_value_os_t = crate::cli::usual_config())]
     config: PathBuf,
-    /// Seconds to wait for the relay's result
-    #[arg(long, value_name = "SECONDS", default_value_t = WAIT, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    wait: u64,
+    /// Seconds to wait for the result [default: 120, and 900 where relays share a store]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    wait: Option<u64>,
+}
+
+impl RelayArgs {
+    fn seconds(&self) -> u64 {
+        let shared = Config::load(&self.config).is_ok_and(|config| config.shared_spool.is_some());
+        self.wait.unwrap_or(if shared { WAIT_FOR_ALL } else { WAIT })
+    }
 }
 
 impl LoadArgs {
     /// A load with the default time to wait.
     pub fn of(name: String, file: PathBuf, config: PathBuf) -> Self {
-        let relay = RelayArgs { config, wait: WAIT };
-        Self { name, file, relay }
+        let relay = RelayArgs { config, wait: None };
+        Self {
+            name,
+            file,
+            own_settings: false,
+            relay,
+        }
     }
 }
 
@@ -71,10 +90,11 @@ pub async fn load(args: &LoadArgs) -> anyhow::Result<()> {
         plugin: args.name.clone(),
         component,
         signature,
-        seconds: Some(args.relay.wait),
+        seconds: Some(args.relay.seconds()),
+        own_settings: args.own_settings,
     };
     let placed = follow(&args.relay.config, &args.name, ask).await?;
-    if placed.attempt.is_none() {
+    if placed.attempt.is_none() && placed.rollout.is_none() {
         println!("{digest} runs already");
     }
     Ok(())
@@ -83,7 +103,7 @@ pub async fn load(args: &LoadArgs) -> anyhow::Result<()> {
 pub async fn rollback(args: &RollbackArgs) -> anyhow::Result<()> {
     let ask = RollBack {
         plugin: args.name.clone(),
-        seconds: Some(args.relay.wait),
+        seconds: Some(args.relay.seconds()),
     };
     let placed = follow(&args.relay.config, &args.name, ask).await?;
     println!("back to {}", placed.after);
@@ -104,13 +124,21 @@ async fn follow(config: &Path, plugin: &str, ask: impl Ask<Answer = VersionPlace
     };
     let (asking, looking) = (open().await?, open().await?);
     let mut steps = Steps::behind(last_attempt(&looking, plugin).await?);
+    let mut rollout = Following::begin(&looking, plugin).await?;
     let mut asked = std::pin::pin!(asking.ask(&ask));
     let answer = loop {
         tokio::select! {
             answer = &mut asked => break answer,
-            () = tokio::time::sleep(LOOK) => steps.print(last_attempt(&looking, plugin).await?.as_ref()),
+            () = tokio::time::sleep(LOOK) => match &mut rollout {
+                Some(rollout) => rollout.print(&looking).await?,
+                None => steps.print(last_attempt(&looking, plugin).await?.as_ref()),
+            },
         }
     };
+    if let Some(rollout) = &mut rollout {
+        rollout.print(&looking).await?;
+        return answer.map_err(|problem| anyhow::anyhow!("{problem}"));
+    }
     match answer {
         Ok(placed) => {
             steps.print(placed.attempt.as_ref());

@@ -12,6 +12,7 @@ mod new;
 mod operate;
 mod registry;
 mod replay;
+mod rollout;
 mod sign;
 mod test;
 mod try_out;
@@ -56,10 +57,14 @@ pub enum Args {
     Pull(registry::PullArgs),
     /// Show which versions a relay runs and keeps, and the results of the last attempts to load one
     List(list::Args),
-    /// Give a running relay a new version of a plug-in, and wait for the result
+    /// Give a running relay a new version of a plug-in, and wait for the result; where relays share a store, all of them
     Load(load::LoadArgs),
-    /// Return a running relay to the previous version
+    /// Return a running relay to the previous version; where relays share a store, all of them, and bar the running one
     Rollback(load::RollbackArgs),
+    /// Show what all relays on a store run, what is barred, and how roll-outs go
+    Rollout(rollout::ShowArgs),
+    /// Let a version be rolled out again that failed in traffic, or was called back
+    Unbar(rollout::UnbarArgs),
     /// Stop calling a plug-in until it is switched on again
     Off(operate::OffArgs),
     /// Call a plug-in again
@@ -88,6 +93,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Reset(args) => operate::reset(args).await,
         Args::Load(args) => load::load(&args).await,
         Args::Rollback(args) => load::rollback(&args).await,
+        Args::Rollout(args) => rollout::show(args).await,
+        Args::Unbar(args) => rollout::unbar(args).await,
     }
 }
 

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Desk, Kind, Problem, alarms, audit, cdr, configuration, kv, limits, peers, placing, plugins, queue, relay,
-    requests, routes, spool, tables, tokens, trace, traffic,
+    requests, rollouts, routes, spool, tables, tokens, trace, traffic,
 };
 use answer::Verbs;
 
@@ -73,6 +73,8 @@ fn verbs() -> Verbs {
         .with::<plugins::PlugIns>()
         .with::<placing::LoadVersion>()
         .with::<placing::RollBack>()
+        .with::<rollouts::ListRollouts>()
+        .with::<rollouts::Unbar>()
         .with::<plugins::ResetBreaker>()
         .with::<plugins::SwitchOff>()
         .with::<plugins::SwitchOn>()

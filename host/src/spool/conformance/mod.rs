@@ -12,6 +12,7 @@ mod leases;
 mod ledger;
 mod life;
 mod operator;
+mod rollouts;
 mod streams;
 pub(in crate::spool) mod support;
 mod transactions;
@@ -136,6 +137,11 @@ macro_rules! claims {
             leases::of_two_relays_that_finish_one_message_one_does,
             leases::of_two_copies_at_two_relays_one_is_accepted,
             leases::ids_of_two_relays_never_meet,
+            rollouts::of_two_relays_that_saw_the_same_course_one_changes_it,
+            rollouts::a_change_of_a_course_and_its_entries_in_the_audit_are_one_commit,
+            rollouts::a_component_is_read_as_it_was_put_until_nobody_needs_it,
+            rollouts::the_store_says_who_lives_and_the_dead_change_no_course,
+            rollouts::a_course_survives_a_restart,
             crash::a_message_whose_commit_is_cut_off_is_there_as_a_whole_or_not_at_all,
             crash::an_outcome_whose_record_is_cut_off_is_charged_once_in_the_end,
             crash::a_response_whose_commit_is_cut_off_leaves_the_request_open_or_answered,

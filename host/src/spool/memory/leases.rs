@@ -9,13 +9,26 @@ use crate::message::Timestamp;
 #[derive(Clone, Default)]
 pub(super) struct Leases {
     held: HashMap<Leased, u64>,
-    /// Relays, and until when each counts as alive.
-    relays: HashMap<u64, Timestamp>,
+    /// Relays, with their names, and until when each counts as alive.
+    relays: HashMap<u64, (Timestamp, String)>,
 }
 
 impl Leases {
-    pub(super) fn admit(&mut self, owner: u64, until: Timestamp) {
-        self.relays.insert(owner, until);
+    pub(super) fn admit(&mut self, owner: u64, until: Timestamp, name: String) {
+        self.relays.insert(owner, (until, name));
+    }
+
+    /// Those that count as alive.
+    pub(super) fn living(&self, now: Timestamp) -> impl Iterator<Item = (u64, &str)> {
+        let living = self.relays.iter().filter(move |(_, (until, _))| *until > now);
+        living.map(|(owner, (_, name))| (*owner, name.as_str()))
+    }
+
+    pub(super) fn must_live(&self, owner: u64, now: Timestamp) -> Result<(), SpoolError> {
+        match self.living(now).any(|(living, _)| living == owner) {
+            true => Ok(()),
+            false => Err(SpoolError::Lapsed),
+        }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -31,12 +44,12 @@ impl Leases {
 
     /// Whether no living relay holds the lease.
     pub(super) fn is_free(&self, what: Leased, now: Timestamp) -> bool {
-        let alive = |owner| self.relays.get(owner).is_some_and(|until| *until > now);
+        let alive = |owner| self.relays.get(owner).is_some_and(|(until, _)| *until > now);
         !self.held.get(&what).is_some_and(alive)
     }
 
     pub(super) fn must_hold(&self, owner: u64, now: Timestamp, what: Leased) -> Result<(), SpoolError> {
-        let lives = self.relays.get(&owner).is_some_and(|until| *until > now);
+        let lives = self.must_live(owner, now).is_ok();
         match lives && self.held.get(&what) == Some(&owner) {
             true => Ok(()),
             false => Err(SpoolError::NotOurs(what)),
@@ -51,11 +64,13 @@ impl Leases {
 
     /// Renews a relay. One that was silent for too long has lost its leases.
     pub(super) fn renew(&mut self, owner: u64, now: Timestamp, until: Timestamp) -> Result<(), SpoolError> {
-        let lived = self.relays.get(&owner).is_some_and(|until| *until > now);
+        let lived = self.must_live(owner, now).is_ok();
         if !lived {
             self.held.retain(|_, holder| *holder != owner);
         }
-        self.relays.insert(owner, until);
+        if let Some(relay) = self.relays.get_mut(&owner) {
+            relay.0 = until;
+        }
         match lived {
             true => Ok(()),
             false => Err(SpoolError::Lapsed),

@@ -11,6 +11,7 @@ mod leases;
 mod look;
 mod operator;
 mod read;
+mod rollouts;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +26,7 @@ use self::leases::Leases as Held;
 use super::model::State;
 use super::{
     Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Mark, Node, Outcome, PendingEvent, Queue,
-    Receipt, Recorded, Requests, Settlement, Space, Spool, SpoolError, Streams, Unfinished, Values,
+    Receipt, Recorded, Requests, Rollouts, Settlement, Space, Spool, SpoolError, Streams, Unfinished, Values,
 };
 use crate::clock::SharedClock;
 use crate::message::{
@@ -39,6 +40,8 @@ struct Everything {
     state: State,
     /// The bytes of messages, as received.
     bytes: BTreeMap<MessageId, Bytes>,
+    /// By their digests, with the time when they were put there.
+    components: BTreeMap<String, (Timestamp, Bytes)>,
     leases: Held,
     last_id: u64,
     marks: BTreeMap<(StreamName, String), Mark>,
@@ -147,7 +150,7 @@ impl Memory {
     pub(crate) fn relay(self: &Arc<Self>, node: Node) -> Arc<MemorySpool> {
         let owner = self.relays.fetch_add(1, SeqCst);
         let until = self.clock.now().plus(super::LEASE);
-        self.state().leases.admit(owner, until);
+        self.state().leases.admit(owner, until, name(node));
         Arc::new(MemorySpool {
             memory: Arc::clone(self),
             owner,
@@ -216,7 +219,11 @@ impl MemorySpool {
     /// Renews the relay as if it had never been silent, for a test whose clock jumped.
     pub(crate) fn live_on(&self) {
         let until = self.memory.clock.now().plus(super::LEASE);
-        self.memory.state().leases.admit(self.owner, until);
+        self.memory.state().leases.admit(self.owner, until, self.name());
+    }
+
+    fn name(&self) -> String {
+        name(self.node)
     }
 
     fn change<T>(
@@ -228,6 +235,10 @@ impl MemorySpool {
             false => self.memory.change(change),
         }
     }
+}
+
+fn name(node: Node) -> String {
+    format!("relay-{}", node.number())
 }
 
 impl ReadAt for Stored {
@@ -499,6 +510,10 @@ impl Streams for MemorySpool {
 }
 
 impl Spool for MemorySpool {
+    fn rollouts(self: Arc<Self>) -> Option<Arc<dyn Rollouts>> {
+        Some(self)
+    }
+
     fn is_closed(&self) -> bool {
         *self.closed.borrow()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::ledger::Movement;
-use super::super::{HistoryEntry, Noting, QueueState, Recorded};
+use super::super::{HistoryEntry, Noting, QueueState, Recorded, Revised};
 use super::table::Table;
 use crate::message::{
     Envelope, Holder, MessageId, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Step, StreamName, Timestamp,
@@ -21,6 +21,8 @@ pub(in crate::spool) struct State {
     pub(in crate::spool) requests: Table<MessageId, Transaction>,
     pub(in crate::spool) history: Table<MessageId, History>,
     pub(in crate::spool) values: Table<(String, String), Vec<u8>>,
+    /// What relays tell each other of each plug-in's versions.
+    pub(in crate::spool) courses: Table<String, Revised>,
     pub(in crate::spool) records: BTreeMap<StreamName, Vec<Recorded>>,
     /// Lines for the ledger. Of the records that a line names, the numbers are those in `records`, and the checksums are of
     /// records without a number: that may be given later.
@@ -111,6 +113,7 @@ impl State {
         self.requests.settle();
         self.history.settle();
         self.values.settle();
+        self.courses.settle();
     }
 
     /// Whether something needs the received bytes of a message; else it goes.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::history::Event as Happened;
-use super::super::{Acceptance, By, ChangeMade, Expect, Finish, Outcome, QueueState, Settlement, SpoolError};
+use super::super::{
+    Acceptance, By, ChangeMade, Expect, Finish, Outcome, QueueState, Revised, Settlement, SpoolError, Steering,
+};
 use super::state::State;
 use crate::message::{KvWrite, MessageId, PeerName, QueueId, RepeatKey, Timestamp, TransactionChange};
 
@@ -28,6 +30,7 @@ pub(in crate::spool) enum Work {
     /// Somebody looked at these requests.
     Looked(Vec<MessageId>, By),
     Forget(Vec<MessageId>),
+    Steer(Steering),
 }
 
 /// What an operator does to entries of the queue.
@@ -48,6 +51,8 @@ pub(in crate::spool) enum Made {
     Found(usize),
     /// The value before.
     Was(Option<Vec<u8>>),
+    /// Whether it was still as it had been seen.
+    Steered(bool),
 }
 
 /// What a store has to load before work is applied: these rows, and what belongs to them. To a message belong its
@@ -60,6 +65,8 @@ pub(in crate::spool) struct Reach {
     /// Every request that is a copy by one of these.
     pub(in crate::spool) copies: Vec<RepeatKey>,
     pub(in crate::spool) values: BTreeSet<(String, String)>,
+    /// The plug-ins whose courses these are.
+    pub(in crate::spool) courses: BTreeSet<String>,
 }
 
 impl Work {
@@ -99,6 +106,9 @@ impl Work {
                 reach.values.insert((plugin.clone(), key.clone()));
             }
             Self::Note(..) => {}
+            Self::Steer(steering) => {
+                reach.courses.insert(steering.plugin.clone());
+            }
             Self::Looked(ids, _) | Self::Forget(ids) => reach.requests.extend(ids),
         }
     }
@@ -152,6 +162,7 @@ impl State {
                 return Ok(Made::Was(self.set_value((plugin, key), value.as_deref(), by)));
             }
             Work::Note(at, entry) => self.append_to_audit(*at, entry.clone()),
+            Work::Steer(steering) => return Ok(Made::Steered(self.steer(steering))),
             Work::Looked(ids, by) => ids.iter().for_each(|id| self.note_look(*id, by)),
             Work::Forget(ids) => ids.iter().for_each(|id| self.forget(*id, now)),
         }
@@ -244,6 +255,23 @@ impl State {
         let before = was.as_deref();
         self.note_change(by, ChangeMade::Value { before, after: value });
         was
+    }
+
+    /// Whether it was as it had been seen; else nothing is done.
+    fn steer(&mut self, steering: &Steering) -> bool {
+        let revision = self.courses.get(&steering.plugin).map_or(0, |course| course.revision);
+        if revision != steering.seen {
+            return false;
+        }
+        let course = Revised {
+            revision: revision + 1,
+            course: steering.course.clone(),
+        };
+        self.courses.insert(steering.plugin.clone(), course);
+        for (at, entry) in &steering.notes {
+            self.append_to_audit(*at, entry.clone());
+        }
+        true
     }
 
     fn note_look(&mut self, id: MessageId, by: &By) {

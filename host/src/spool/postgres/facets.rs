@@ -17,7 +17,8 @@ use crate::message::{
 use crate::spool::model::Work;
 use crate::spool::{
     Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Member, Outcome, PendingEvent, Presence,
-    Queue, Receipt, Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Trouble, Unfinished, Values,
+    Queue, Receipt, Requests, Rollouts, Room, Settlement, Space, Spool, SpoolError, StoreState, Trouble, Unfinished,
+    Values,
 };
 
 impl PostgresSpool {
@@ -224,6 +225,10 @@ impl Values for PostgresSpool {
 }
 
 impl Spool for PostgresSpool {
+    fn rollouts(self: Arc<Self>) -> Option<Arc<dyn Rollouts>> {
+        Some(self)
+    }
+
     fn trouble(&self) -> Option<Trouble> {
         self.shared.health.trouble()
     }

@@ -1,6 +1,6 @@
 //! What a batch of work reaches, locked and loaded.
 //!
-//! Locks are taken in one order: the writer, copies by their hash, requests by their id, messages by theirs. Whoever holds
+//! Locks are taken in one order: the writer, copies by their hash, requests by their id, messages by theirs, values, courses. Whoever holds
 //! a message may change everything that belongs to it.
 
 use std::collections::{BTreeSet, HashMap};
@@ -55,6 +55,10 @@ const VALUES: &str = "
     INSERT INTO kv(plugin, key) SELECT * FROM unnest($1::text[], $2::text[]) AS k(plugin, key) ORDER BY 1, 2
     ON CONFLICT (plugin, key) DO UPDATE SET key = excluded.key RETURNING plugin, key, value";
 
+const COURSES: &str = "
+    INSERT INTO rollout(plugin) SELECT plugin FROM unnest($1::text[]) AS plugin ORDER BY plugin
+    ON CONFLICT (plugin) DO UPDATE SET plugin = excluded.plugin RETURNING plugin, revision, course";
+
 fn messages_sql() -> &'static str {
     static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         format!(
@@ -100,6 +104,9 @@ pub(super) async fn load(link: &Link, salt: i64, reach: &Reach) -> Result<Snapsh
     }
     if !reach.values.is_empty() {
         snapshot.load_values(link, reach).await?;
+    }
+    if !reach.courses.is_empty() {
+        snapshot.load_courses(link, reach).await?;
     }
     Ok(snapshot)
 }
@@ -180,6 +187,14 @@ impl Snapshot {
             pieces: Vec::new(),
         };
         Some(((message.origin.source.clone(), message.since), rope))
+    }
+
+    async fn load_courses(&mut self, link: &Link, reach: &Reach) -> Result<(), SpoolError> {
+        let plugins: Vec<&str> = reach.courses.iter().map(String::as_str).collect();
+        for row in link.rows(COURSES, &[&plugins]).await? {
+            self.state.courses.load(row.get("plugin"), rows::course(&row)?);
+        }
+        Ok(())
     }
 
     async fn load_values(&mut self, link: &Link, reach: &Reach) -> Result<(), SpoolError> {

@@ -13,6 +13,7 @@
 //! | `load`, `write`, `rows` | what work reaches, out of rows and back into them |
 //! | `life`, `lease`, `home` | the relays: who lives, who works on what, and whose folder is whose |
 //! | `look`, `trace`, `content`, `streams`, `accounts` | what is read |
+//! | `rollouts` | plug-ins' versions for all relays |
 //! | `shared`, `health` | what all of them have in hand, and what is known of the store |
 //!
 //! # Never a false receipt
@@ -45,6 +46,7 @@ mod members;
 mod operator;
 mod parcel;
 mod queue;
+mod rollouts;
 mod rows;
 mod schema;
 mod settle;

@@ -130,7 +130,7 @@ impl Operator for PostgresSpool {
         });
         match made? {
             Made::Was(was) => Ok(was),
-            Made::Done | Made::Found(_) => Ok(None),
+            Made::Done | Made::Found(_) | Made::Steered(_) => Ok(None),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::message::{
     MessageId, NextHop, Ordinal, Origin, Outgoing, OutgoingId, QueueId, Rope, Source, Timestamp, Transaction,
 };
 use crate::spool::model::{Message, Wait};
-use crate::spool::{SpoolError, stored};
+use crate::spool::{Revised, SpoolError, stored};
 
 pub(super) fn sql_time(time: Timestamp) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)
@@ -113,6 +113,16 @@ pub(super) fn outgoing(row: &Row, of: (Source, Timestamp), rope: Rope) -> Result
 
 pub(super) fn request(row: &Row) -> Result<Transaction, SpoolError> {
     stored::read_request(row.get("state"))
+}
+
+/// None yet is the text of none.
+pub(super) fn course(row: &Row) -> Result<Revised, SpoolError> {
+    let text: Option<&str> = row.get("course");
+    let course = text.map_or(Ok(serde_json::Value::Null), serde_json::from_str);
+    Ok(Revised {
+        revision: row.get::<_, i64>("revision") as u64,
+        course: course.map_err(damaged)?,
+    })
 }
 
 pub(super) fn damaged(what: impl std::fmt::Display) -> SpoolError {

@@ -15,7 +15,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: &[Step] = &[LIVES_AND_LEDGER, WHO_DID_IT];
+const STEPS: &[Step] = &[LIVES_AND_LEDGER, WHO_DID_IT, VERSIONS_FOR_ALL];
 
 const LIVES_AND_LEDGER: Step = Step {
     to: 2,
@@ -50,6 +50,17 @@ const WHO_DID_IT: Step = Step {
         DROP INDEX outgoing_due;
         CREATE INDEX outgoing_due ON outgoing(peer, due, message, ordinal) WHERE state = {waiting} AND owner IS NULL;"
     ),
+};
+
+const VERSIONS_FOR_ALL: Step = Step {
+    to: 3,
+    sql: "
+        -- What relays tell each other of a plug-in's versions: see the room `rollout`. A row without a course is there to be
+        -- locked.
+        CREATE TABLE rollout(plugin text PRIMARY KEY, revision int8 NOT NULL DEFAULT 0, course text) WITH (fillfactor = 50);
+        CREATE TABLE component(
+            digest text NOT NULL, place int4 NOT NULL, at int8 NOT NULL, octets bytea NOT NULL, PRIMARY KEY(digest, place));
+        ALTER TABLE component ALTER COLUMN octets SET STORAGE EXTERNAL;",
 };
 
 /// Octets of content in one row.

@@ -53,7 +53,24 @@ pub(super) fn writes(snapshot: &Snapshot, reach: &Reach, stamp: &Stamp) -> Resul
     requests::records(snapshot, stamp, &mut all);
     ledger::movements(snapshot, stamp, &mut all)?;
     requests::values(snapshot, reach, &mut all);
+    courses(snapshot, &mut all);
     Ok(all)
+}
+
+fn courses(snapshot: &Snapshot, to: &mut Vec<Write>) {
+    const STEER: &str = "
+        UPDATE rollout r SET revision = n.revision, course = n.course
+        FROM unnest($1::text[], $2::int8[], $3::text[]) AS n(plugin, revision, course) WHERE r.plugin = n.plugin";
+    columns! { plugin: String, revision: i64, course: String }
+    let mut rows = Columns::default();
+    for changed in snapshot.state.courses.changed() {
+        if let Some(after) = changed.after {
+            rows.plugin.push(changed.key.clone());
+            rows.revision.push(after.revision as i64);
+            rows.course.push(after.course.to_string());
+        }
+    }
+    rows.write(STEER, to);
 }
 
 /// A statement with one array, or with several of the same length; none without rows.
