@@ -25,7 +25,7 @@ use super::control::{Door as ControlDoor, Seen};
 use super::control_configuration::note_generation;
 use super::listeners::{Listening, serve};
 use super::members::Members;
-use super::metrics::{Life, Monitoring, Shown};
+use super::metrics::{Configured, Life, Monitoring, Shown};
 use super::noted::Notes;
 use super::peers::peer_options;
 use super::prepare::{Asking, prepare};
@@ -181,14 +181,12 @@ impl Running {
         let members = Arc::new(Members::of(&*database));
         let life = Life::of(&relay, &database, &vitals, charging_files.clone(), Arc::clone(&members));
         let alarms = Arc::<Alarms>::default();
-        let files = charging_files.clone();
-        let sink = spans.map(|spans| spans.sink);
-        let shown = Shown::of(
-            (&relay, &database),
-            life.clone(),
-            (files, sink, participant.clone()),
-            &alarms,
-        );
+        let configured = Configured {
+            files: charging_files.clone(),
+            spans: spans.map(|spans| spans.sink),
+            rollouts: participant.clone(),
+        };
+        let shown = Shown::of((&relay, &database), life.clone(), configured, &alarms);
         let monitoring = monitoring(&config, shown, &vitals).await?;
         let (folder, over_tcp) = (config.relay.spool.clone(), config.control.clone());
         let current = Arc::new(Mutex::new(Current {

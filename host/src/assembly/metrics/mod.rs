@@ -90,6 +90,14 @@ impl Monitoring {
     }
 }
 
+/// What only some relays have.
+#[derive(Default)]
+pub struct Configured {
+    pub files: Option<Arc<ChargingFiles>>,
+    pub spans: Option<Arc<Sink>>,
+    pub rollouts: Option<Arc<Participant>>,
+}
+
 /// The pages of one relay.
 pub struct Shown {
     spool: Arc<dyn Operator>,
@@ -109,7 +117,7 @@ impl Shown {
     pub fn of(
         (relay, database): (&Relay, &Arc<dyn Spool>),
         life: Life,
-        (files, sink, participant): (Option<Arc<ChargingFiles>>, Option<Arc<Sink>>, Option<Arc<Participant>>),
+        configured: Configured,
         alarms: &Arc<Alarms>,
     ) -> Self {
         let mut rooms = Registry::with_prefix(PREFIX);
@@ -123,13 +131,13 @@ impl Shown {
         add(Box::new(plugins::Plugins(Arc::downgrade(&relay.catalogue))));
         add(Box::new(life.clone()));
         add(Box::new(alarms::Raised(Arc::clone(alarms))));
-        if let Some(files) = files {
+        if let Some(files) = configured.files {
             add(Box::new(charging::ChargingOutputs(files)));
         }
-        if let Some(sink) = sink {
+        if let Some(sink) = configured.spans {
             add(Box::new(spans::Told(sink)));
         }
-        if let Some(participant) = participant {
+        if let Some(participant) = configured.rollouts {
             add(Box::new(rollouts::Rollouts(participant)));
         }
         Self {
