@@ -33,7 +33,7 @@ use super::rooms::{Rooms, next_hops, open_spool};
 use super::spans::Spans;
 use super::tables::Current;
 use super::tasks;
-use crate::relay::{Nobody, Observer, Relay};
+use crate::relay::{NoObserver, Observer, Relay};
 
 /// What a start may be given besides the configuration.
 pub struct Setup {
@@ -50,7 +50,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            observer: Arc::new(Nobody),
+            observer: Arc::new(NoObserver),
             inbox: None,
             #[cfg(test)]
             store: None,

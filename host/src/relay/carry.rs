@@ -48,7 +48,7 @@ impl Relay {
                 Ok(came_to) => came_to?,
                 Err(_) => self.for_later(incoming.clone(), patience, &run),
             };
-            match self.take(acceptance).await {
+            match self.commit(acceptance).await {
                 // Another copy of the request was committed first, so this one is a repeat now; or the request that
                 // this message answers has changed since the journey looked at it. The next journey sees the present
                 // state.
@@ -63,7 +63,7 @@ impl Relay {
     }
 
     /// Commits, and only then hands over what goes out.
-    pub(super) async fn take(&self, acceptance: Acceptance) -> Result<Receipt, SpoolError> {
+    pub(super) async fn commit(&self, acceptance: Acceptance) -> Result<Receipt, SpoolError> {
         let (outgoing, later) = (acceptance.outgoing.clone(), is_for_later(&acceptance));
         let is_due = acceptance.opens.as_ref().is_some_and(|opened| opened.next.is_some());
         let tells = is_due || !acceptance.changes.is_empty();
@@ -71,7 +71,7 @@ impl Relay {
         self.observer.accepted(&acceptance);
         let receipt = self.store.inbox.commit(acceptance).await?;
         self.transactions.counts.note(opening);
-        self.send_off(outgoing);
+        self.enqueue_all(outgoing);
         if later {
             self.unfinished.notify_one();
         }
@@ -133,7 +133,7 @@ impl Relay {
 
     /// Hands messages to delivery. The caller must have committed them: otherwise a message could be sent of which the
     /// store knows nothing.
-    pub(super) fn send_off(&self, outgoing: Vec<Outgoing>) {
+    pub(super) fn enqueue_all(&self, outgoing: Vec<Outgoing>) {
         for outgoing in outgoing {
             self.delivery.enqueue(outgoing);
         }

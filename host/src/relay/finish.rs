@@ -197,7 +197,7 @@ impl Relay {
             Ok(()) => {
                 self.transactions.counts.note(noted);
                 tracing::debug!(message = %id, destinations, "taken from the spool through its plug-ins");
-                self.send_off(outgoing);
+                self.enqueue_all(outgoing);
                 self.news.notify_one();
             }
             Err(SpoolError::Gone(_)) => {

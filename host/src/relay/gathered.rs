@@ -81,7 +81,7 @@ impl<'a> Gathered<'a> {
     }
 
     pub(super) fn send(&mut self, message: &Entitled, peer: PeerName, onward: Onward, trace: Field) {
-        let outgoing = self.outgoing(&message.dressed(&onward), peer.into(), trace);
+        let outgoing = self.outgoing(&message.amended(&onward), peer.into(), trace);
         self.remember(&outgoing, onward.transaction_id, LegState::Waiting);
         self.sent.push(outgoing);
     }

@@ -121,9 +121,9 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 /// An observer that does nothing.
-pub struct Nobody;
+pub struct NoObserver;
 
-impl Observer for Nobody {}
+impl Observer for NoObserver {}
 
 impl Relay {
     /// Puts a new directory in place, which the next look-up sees. The old one is freed when nobody uses it any more,

@@ -45,6 +45,8 @@ impl Relay {
     pub(crate) async fn keep_telling(self: Arc<Self>) {
         let (mut tasks, mut at_work) = (JoinSet::new(), HashSet::new());
         let mut panics = HashMap::new();
+        // The shared store leases by a commit that two machines confirm. So all tasks that have ended make room before it
+        // is asked again: asking behind each one was as slow as one commit for each message.
         loop {
             // While the disk is full there is no room for the message either.
             if self.store.inbox.room() != Room::Ample {
@@ -70,22 +72,31 @@ impl Relay {
             tokio::select! {
                 biased;
                 // A panic is caught within its task, and nobody aborts one, so joining cannot fail.
-                Some(Ok((id, looked))) = tasks.join_next() => {
-                    match looked {
-                        Ok(()) => drop(panics.remove(&id)),
-                        Err(panicked) => {
-                            let times = panics.entry(id).or_default();
-                            *times += 1;
-                            self.put_off(id, *times, &panicked).await;
-                        }
+                Some(Ok(ended)) = tasks.join_next() => {
+                    let mut next = Some(ended);
+                    while let Some((id, looked)) = next {
+                        self.looked_after(id, looked, &mut panics).await;
+                        at_work.remove(&id);
+                        next = tasks.try_join_next().and_then(Result::ok);
                     }
-                    at_work.remove(&id);
-                    self.store.requests.give_back(Leased::Request(id));
                 },
                 () = self.news.notified(), if room > 0 => tokio::time::sleep(MOMENT).await,
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
+    }
+
+    /// Gives a request back; after a panic, for later.
+    async fn looked_after(&self, id: MessageId, looked: Result<(), Panicked>, panics: &mut HashMap<MessageId, u32>) {
+        match looked {
+            Ok(()) => drop(panics.remove(&id)),
+            Err(panicked) => {
+                let times = panics.entry(id).or_default();
+                *times += 1;
+                self.put_off(id, *times, &panicked).await;
+            }
+        }
+        self.store.requests.give_back(Leased::Request(id));
     }
 
     /// Puts a request off after a panic, which is a bug of the relay: for longer each time, and a limited number of
@@ -167,7 +178,7 @@ impl Relay {
         let run = Run::own(self.catalogue.on_duty(), &incoming, own);
         match tokio::time::timeout(BUDGET, self.journey(incoming, &run)).await {
             Ok(Ok(acceptance)) => {
-                self.take(acceptance).await?;
+                self.commit(acceptance).await?;
                 self.transactions.counts.note([What::Told(what).with(&peer)]);
                 tracing::info!(message = %about, %peer, by = %id, event = "told", "told: {what}");
                 Ok(())

@@ -57,7 +57,7 @@ impl Entitled {
 
     /// The message with the fields that the relay writes in its own name: it speaks for itself there, and not for the
     /// source.
-    pub(super) fn dressed(&self, onward: &Onward) -> Self {
-        transactions::dressed(&self.0, onward).map_or_else(|| self.clone(), |dressed| Self(Arc::new(dressed)))
+    pub(super) fn amended(&self, onward: &Onward) -> Self {
+        transactions::amended(&self.0, onward).map_or_else(|| self.clone(), |amended| Self(Arc::new(amended)))
     }
 }

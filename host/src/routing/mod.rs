@@ -137,9 +137,9 @@ pub enum EnumAnswer {
 }
 
 /// Circumstances in which every peer can be reached, and DNS knows nothing.
-pub struct Calm;
+pub struct AllReachable;
 
-impl Circumstances for Calm {
+impl Circumstances for AllReachable {
     fn is_unreachable(&self, _: &PeerName) -> bool {
         false
     }

@@ -38,7 +38,7 @@ fn routing() -> Routing {
 
 /// `peer`, `plug-ins` or `no route`.
 fn route(text: &str) -> String {
-    match routing().route(&MmsAddress::new(text).unwrap(), &Calm) {
+    match routing().route(&MmsAddress::new(text).unwrap(), &AllReachable) {
         Ok(Route::Peer(peer)) => peer.to_string(),
         Ok(Route::PlugIns) => "plug-ins".to_owned(),
         Ok(Route::System(_) | Route::Postmaster) => "ourselves".to_owned(),
@@ -166,7 +166,7 @@ fn recipients_are_grouped_by_next_hop_in_first_seen_order() {
         })
         .collect();
     let chosen = |recipient: &Recipient| (recipient.id == RecipientId(6)).then(|| peer("b"));
-    let split = routing().split(Some(&peer("hub")), &recipients, chosen, &Calm);
+    let split = routing().split(Some(&peer("hub")), &recipients, chosen, &AllReachable);
     let ids = |recipients: &[Recipient]| recipients.iter().map(|recipient| recipient.id.0).collect::<Vec<_>>();
     let destinations: Vec<_> = split
         .destinations
@@ -202,7 +202,7 @@ fn a_peer_that_takes_one_recipient_at_a_time_has_a_destination_for_each() {
         recipient(3, "+3@hub.example"),
         recipient(4, "+4@mms.b.example"),
     ];
-    let split = routing().split(Some(&peer("b")), &recipients, |_| None, &Calm);
+    let split = routing().split(Some(&peer("b")), &recipients, |_| None, &AllReachable);
     let ids = |destination: &Destination| destination.recipients.iter().map(|r| r.id.0).collect::<Vec<_>>();
     let destinations: Vec<_> = split.destinations.iter().map(|d| (d.peer.as_str(), ids(d))).collect();
     assert_eq!(destinations, [("hub", vec![1]), ("b", vec![2, 4]), ("hub", vec![3])]);
@@ -213,7 +213,7 @@ fn of_two_equal_prefixes_the_later_counts() {
     let prefixes = ["b", "c"].map(|name| ("+1".to_owned(), Route::Peer(peer(name))));
     let routing = Routing::new(Plan::simple([], Vec::new(), prefixes)).unwrap();
     assert_eq!(
-        routing.route(&MmsAddress::new("+1").unwrap(), &Calm),
+        routing.route(&MmsAddress::new("+1").unwrap(), &AllReachable),
         Ok(Route::Peer(peer("c")))
     );
 }
@@ -231,7 +231,7 @@ proptest! {
         // A code is no beginning of anything.
         let matches = |prefix: &&String| **prefix == number || prefix.starts_with('+') && number.starts_with(prefix.as_str());
         let longest = prefixes.iter().filter(matches).max_by_key(|prefix| prefix.len());
-        let found = routing.route(&MmsAddress::new(&number).unwrap(), &Calm).ok();
+        let found = routing.route(&MmsAddress::new(&number).unwrap(), &AllReachable).ok();
         prop_assert_eq!(found, longest.map(|prefix| Route::Peer(name(prefix))));
     }
 }

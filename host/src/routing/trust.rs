@@ -5,7 +5,7 @@
 
 use super::steps::Network;
 use super::told::Told;
-use super::{Calm, Circumstances, EnumAnswer, NetworkId, Route, Routing, Step, Target, plain};
+use super::{AllReachable, Circumstances, EnumAnswer, NetworkId, Route, Routing, Step, Target, plain};
 use crate::message::{MmsAddress, PeerName, Refusal, SystemTag};
 
 /// The relation of a peer to us.
@@ -294,7 +294,7 @@ struct Asked(std::cell::Cell<Option<String>>);
 
 impl Circumstances for Asked {
     fn is_unreachable(&self, peer: &PeerName) -> bool {
-        Calm.is_unreachable(peer)
+        AllReachable.is_unreachable(peer)
     }
 
     fn enum_answer(&self, number: &str) -> EnumAnswer {

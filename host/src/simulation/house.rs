@@ -28,7 +28,7 @@ use crate::intake;
 use crate::message::{PeerName, Timeouts, Timestamp};
 use crate::pipeline::script::{NoServices, engine};
 use crate::relay::intake_handler::{Door, KnownCertificates};
-use crate::relay::{Directory, Nobody, Relay};
+use crate::relay::{Directory, NoObserver, Relay};
 use crate::routing::Side;
 use crate::spool::memory::{Memory, MemorySpool};
 use crate::spool::{Facets, Leases, Node, Refusals, Spool as _};
@@ -238,7 +238,7 @@ impl Program {
         let (stop_delivery, delivery_stops) = watch::channel(false);
         let queue = Arc::clone(&facets.queue);
         let delivery = Delivery::start(ground.peers(world, net, which), queue, clock, outcomes, delivery_stops);
-        let relay = Relay::of(&ground.config, rooms, delivery, Arc::new(Nobody), Arc::default());
+        let relay = Relay::of(&ground.config, rooms, delivery, Arc::new(NoObserver), Arc::default());
         let relay = Arc::new(relay);
         let (finishing, telling) = (Arc::clone(&relay), Arc::clone(&relay));
         let standing = vec![

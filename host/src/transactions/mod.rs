@@ -41,7 +41,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use counts::{Answers, Counts, Noted, Repeat, Response, Told, What};
 pub use meaning::{Heard, Meaning, Question, Reply, Way, expiry};
-pub use onward::{Hop, Onward, dressed};
+pub use onward::{Hop, Onward, amended};
 pub use status::{Ending, of_delivery, of_refusal, refused};
 pub use telling::{Deed, Looked, Written, header};
 pub use terms::{Profile, Terms};

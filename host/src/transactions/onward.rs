@@ -75,7 +75,7 @@ impl Transactions {
 }
 
 /// The outgoing message; `None` when it goes unchanged.
-pub fn dressed(message: &Message, onward: &Onward) -> Option<Message> {
+pub fn amended(message: &Message, onward: &Onward) -> Option<Message> {
     let address = |text: &String| MmsAddress::new(text).ok();
     let amendments = [
         onward.transaction_id.clone().map(Amendment::TransactionId),
@@ -88,13 +88,13 @@ pub fn dressed(message: &Message, onward: &Onward) -> Option<Message> {
     ];
     let mut amendments = amendments.iter().flatten().peekable();
     amendments.peek()?;
-    let mut dressed = message.clone();
+    let mut amended = message.clone();
     for amendment in amendments {
-        if let Err(error) = mm4::amend(&mut dressed, amendment) {
+        if let Err(error) = mm4::amend(&mut amended, amendment) {
             tracing::warn!(message = %message.id, event = "header-kept", "a header field stays as it was: {error}");
         }
     }
-    Some(dressed)
+    Some(amended)
 }
 
 fn in_whose_name(terms: &Terms, question: &Question, hop: &Hop<'_>) -> Onward {
