@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What a message costs in system calls and in octets written, counted, against a budget: noise of the machine hardly reaches it.
+"""What a message costs in system calls and in octets written, counted, against a budget.
 
     cargo build --release --locked
     tests/bench/system_calls.py                 # compares with system_calls.json; exit code 1 when a chain needs more than it may
-    tests/bench/system_calls.py --bless         # accepts what was counted, with a quarter on top
+    tests/bench/system_calls.py --bless         # accepts what was counted, with room on top: see ROOM
     tests/bench/system_calls.py none three      # these chains only
 
 Messages of 10 kB pass the relay, from one session (`one`: each message alone, the most that it can cost) and from 20
@@ -40,6 +40,8 @@ CHAINS = {
     "three": ADDRESS_REWRITE + SCREEN.format(**PLAIN) + CHARGING.format(**PLAIN),
 }
 SESSIONS = {"one": 1, "many": 20}
+# How much more a budget allows than was counted. On a busy machine fewer messages share a commit, and each costs more.
+ROOM = {"one": {"calls": 1.25, "octets": 1.25}, "many": {"calls": 1.5, "octets": 2.5}}
 # Calls that are shown by name; the others are one column.
 NAMED = ("futex", "epoll_wait", "sendto", "writev", "write", "recvfrom", "pwrite64", "fdatasync", "fcntl", "ioctl", "madvise")
 
@@ -108,7 +110,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("chains", nargs="*", default=list(CHAINS), metavar="CHAIN", help=", ".join(CHAINS))
     parser.add_argument("--messages", type=int, default=1000)
-    parser.add_argument("--bless", action="store_true", help="write what was counted, and a quarter, into system_calls.json")
+    parser.add_argument("--bless", action="store_true", help="write what was counted, and some room, into system_calls.json")
     arguments = parser.parse_args()
     if unknown := set(arguments.chains) - set(CHAINS):
         parser.error(f"no such chain: {', '.join(sorted(unknown))}")
@@ -131,7 +133,8 @@ def main():
             print(row(name, each, octets))
             found = {"calls": sum(each.values()), "octets": octets}
             if arguments.bless:
-                budget[name] = {what: round(1.25 * value, -2 if what == "octets" else None) for what, value in found.items()}
+                room = ROOM[name.split(", ")[1]]
+                budget[name] = {what: round(room[what] * value, -2 if what == "octets" else None) for what, value in found.items()}
             for what, most in budget.get(name, {}).items():
                 if found[what] > most:
                     over.append(f"{name}: {found[what]:.0f} {what}, and {most:.0f} are allowed")
