@@ -1,6 +1,6 @@
 //! Compiled functions, kept from one compilation for the next.
 //!
-//! An edit of a plug-in changes few of its functions; in Python and JavaScript it changes none, because the program is data
+//! An edit of a plug-in changes few of its functions; in Python and JavaScript it changes next to none, because the program is data
 //! of an interpreter that is compiled each time. Cranelift can ask for each function whether it was compiled before. What it
 //! asks is answered from one file, read as a whole and written as a whole: what was used last stands first, and the end is
 //! cut off where the file would become too large.
